@@ -1,0 +1,63 @@
+// JobConfig: the job file, parsed and checked (design 3). One file, used by every command.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "mapping/config.h"
+#include "mysql/session.h"
+#include "store/router.h"
+
+namespace shardlift::job {
+
+struct SourceConfig {
+  mysql::Endpoint endpoint;       // endpoint.name is the source's name; the password is loaded already
+  std::uint32_t server_id = 0;    // of our reader as a replica; default: derived from job and source name
+};
+
+struct ShardConfig {
+  mysql::Endpoint endpoint;
+  std::string database;
+};
+
+struct RoutingConfig {
+  std::uint32_t version = 1;
+  std::uint32_t buckets = store::kBucketsDefault;
+  std::uint64_t map_epoch = 1;
+  std::vector<store::BucketRange> ranges;  // default: equal ranges
+};
+
+struct CopyConfig {
+  std::uint32_t chunk_rows = 10000;
+  std::uint64_t chunk_bytes_max = 8ull << 20;  // a chunk is cut when its mapped rows reach this
+  std::uint32_t readers = 2;                   // chunk readers per source
+};
+
+struct ApplyConfig {
+  std::uint32_t batch_changes_max = 2000;   // changes per lane transaction
+  std::uint64_t batch_bytes_max = 4ull << 20;
+  std::uint32_t retry_seconds = 120;        // how long a lost shard is waited for before exit 3
+};
+
+struct JobConfig {
+  std::string name;
+  std::string path;  // of the file, for messages
+  std::vector<SourceConfig> sources;
+  std::vector<ShardConfig> shards;
+  RoutingConfig routing;
+  std::vector<mapping::MappingConfig> mappings;
+  CopyConfig copy;
+  ApplyConfig apply;
+  // SHA-256 over what decides the target's contents (mappings, routing version and buckets): 64 hex digits.
+  std::string fingerprint;
+};
+
+// kUsage with file and path ("job.json: sources[2].port: ...") and a remedy; unknown keys suggest the nearest known one,
+// duplicate keys are errors, // and /* */ comments are allowed. Secrets: "password_file" or "password_env" only.
+// Mapping entries are objects, or strings naming a file relative to the job file.
+base::Result<JobConfig> LoadJobConfig(const std::string& path);
+
+}  // namespace shardlift::job

@@ -1,0 +1,52 @@
+// The message store's table and the tool's own tables, as DDL and as column metadata (design 4; docs/store.md).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "mysql/position.h"
+
+namespace shardlift::mysql {
+class Session;
+}
+
+namespace shardlift::store {
+
+// How a target column's bytes travel and compare.
+enum class TargetKind : std::uint8_t {
+  kUnsigned,  // decimal text; `bits` limits it
+  kDateTime6, // "YYYY-MM-DD hh:mm:ss.ffffff" UTC
+  kBinary,    // bytes, at most `length_max`
+  kJson,      // UTF-8 JSON text
+};
+
+struct TargetColumn {
+  std::string name;
+  TargetKind kind;
+  std::uint64_t limit;     // kUnsigned: largest value; kBinary and kJson: most bytes
+  bool nullable;
+  const char* default_sql; // used when a mapping does not name the column; nullptr: the mapping must name it
+};
+
+// The columns a mapping fills, in table order; `bucket` first and the owner columns last are filled by the tool:
+//   bucket | account_type account_key conversation sent_at msg_id biz_tag sender msg_type body_codec body ext status
+//   version | owner_origin owner_table owner_key
+std::span<const TargetColumn> MessageColumns();
+std::size_t MessageColumnIndex(std::string_view name);  // npos (-1) if there is none
+
+// CREATE TABLE statements for one shard, each "CREATE TABLE IF NOT EXISTS ...": message, then sl_lane, sl_copy,
+// sl_dead_letter, sl_source_table, sl_routing.
+std::vector<std::string> ShardDdl(mysql::Flavour flavour);
+
+// Creates the schema (database) if it is missing, then every missing table; then compares the live tables with the
+// wanted ones. kRefused naming shard, table and column when a table is already there with other columns or keys;
+// nothing is created in that case (the comparison runs first).
+base::Status ApplySchema(mysql::Session& session, std::string_view database);
+// The comparison alone. kRefused as above; missing tables are a kRefused too ("run schema apply").
+base::Status CheckSchema(mysql::Session& session, std::string_view database);
+
+}  // namespace shardlift::store
