@@ -2,7 +2,8 @@
 // the end whatever happens.
 //
 // A watchdog process outlives the owner by seconds only: when the owner dies in any way (kill -9 included) it kills the
-// servers and removes the directory within 10 seconds. Works as root (servers run as an unprivileged user) and as an ordinary user.
+// servers and removes the directory within 10 seconds. Works as root (servers run as an unprivileged user) and as an
+// ordinary user.
 //
 // Thread rules: a ServerGroup is used by one thread at a time; endpoints are values.
 #pragma once
@@ -31,9 +32,9 @@ class Server {
   const mysql::Endpoint& endpoint() const;  // user root, random password
   const ServerSpec& spec() const;
   const std::string& data_directory() const;
-  pid_t pid() const;  // 0 while it is down
-  base::Status KillNow();   // SIGKILL and reap
-  base::Status Shutdown();  // SIGTERM and reap
+  pid_t pid() const;          // 0 while it is down
+  base::Status KillNow();     // SIGKILL and reap
+  base::Status Shutdown();    // SIGTERM and reap
   base::Status StartAgain();  // same data directory and port; waits until it answers
 
  private:
