@@ -6,7 +6,7 @@ namespace shardlift::base {
 [[noreturn]] void CheckFailed(const char* expression, const char* file, int line);
 }
 
-#define SL_CHECK(condition)                                                        \
-  do {                                                                             \
+#define SL_CHECK(condition)                                                           \
+  do {                                                                                \
     if (!(condition)) ::shardlift::base::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -81,8 +81,8 @@ std::string_view CodeName(Code code);
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : v_(std::in_place_index<0>, std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Status status) : v_(std::in_place_index<1>, std::move(status)) {      // NOLINT(google-explicit-constructor)
+  Result(T value) : v_(std::in_place_index<0>, std::move(value)) {}        // NOLINT(google-explicit-constructor)
+  Result(Status status) : v_(std::in_place_index<1>, std::move(status)) {  // NOLINT(google-explicit-constructor)
     SL_CHECK(!std::get<1>(v_).ok());
   }
   bool ok() const { return v_.index() == 0; }
@@ -115,8 +115,8 @@ class [[nodiscard]] Result {
 #define SL_CONCAT(a, b) SL_CONCAT_INNER(a, b)
 
 // Returns from the calling function when `expr` (a Status) is not ok.
-#define SL_TRY(expr)                                            \
-  do {                                                          \
+#define SL_TRY(expr)                                                                     \
+  do {                                                                                   \
     if (::shardlift::base::Status sl_status = (expr); !sl_status.ok()) return sl_status; \
   } while (false)
 

@@ -27,14 +27,9 @@ struct MigrateOptions {
   bool unsafe_windows_by_binlog_order = false;
 };
 
-struct TableCount {
-  std::string mapping;
-  std::uint64_t rows_copied = 0;
-  std::uint64_t rows_left_behind = 0;  // by `where`
-};
-
 struct MigrateSummary {
-  std::vector<TableCount> mappings;
+  std::uint64_t rows_copied = 0;       // in this run, by chunks
+  std::uint64_t rows_left_behind = 0;  // in this run, by `where`
   std::uint64_t changes_applied = 0;
   std::uint64_t groups_streamed = 0;
   std::uint64_t chunks_merged = 0;

@@ -1,0 +1,219 @@
+#include "migrate/chunk_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/events.h"
+#include "base/sync_point.h"
+#include "migrate/key_cursor.h"
+
+namespace shardlift::migrate {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kChunksUnderWayMax = 2;
+constexpr auto kVisibleDeadline = 60s;
+
+void EmitChunk(const char* state, const std::string& source, const ChunkWindow& window, std::uint64_t rows) {
+  if (!base::EventsEnabled()) return;
+  base::EmitEvent("chunk", {{"state", std::string(state)},
+                            {"source", source},
+                            {"table", window.table->schema().name.Text()},
+                            {"after", PrintableCursor(window.from.cursor)},
+                            {"rows", static_cast<std::int64_t>(rows)}});
+}
+
+std::string ChunkSql(const ChunkWindow& window, const std::string& condition, std::uint64_t rows_max) {
+  const mysql::TableSchema& schema = window.table->schema();
+  std::string items;
+  for (const mysql::Column& column : schema.columns) {
+    if (!items.empty()) items += ", ";
+    items += mysql::SelectItem(column);
+  }
+  return fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}{}", items, schema.name.Quoted(), condition,
+                     OrderByKey(schema, window.table->mapper->key_columns()), rows_max,
+                     window.locking_read ? " LOCK IN SHARE MODE" : "");
+}
+
+}  // namespace
+
+std::optional<TableToCopy> TableQueue::Pop() {
+  const std::lock_guard lock(mutex_);
+  if (tables_.empty()) return std::nullopt;
+  TableToCopy table = std::move(tables_.front());
+  tables_.pop_front();
+  return table;
+}
+
+ChunkReader::ChunkReader(const ReaderContext& context) : context_(context) {}
+
+std::string ChunkReader::Where(const job::CatalogTable& table) const {
+  return fmt::format("source {}, table {}", context_.config->sources[context_.source].endpoint.Text(),
+                     table.schema().name.Text());
+}
+
+Status ChunkReader::Run() {
+  SL_TRY(OpenSession());
+  while (!Stopping()) {
+    const std::optional<TableToCopy> job = context_.queue->Pop();
+    if (!job) return base::Ok();
+    Status status = CopyTable(*job);
+    if (!status.ok()) return status.WithContext(Where(*job->table));
+  }
+  return base::Ok();
+}
+
+Status ChunkReader::OpenSession() {
+  mysql::SessionOptions options;
+  options.isolation = mysql::Isolation::kReadCommitted;
+  options.lock_wait_timeout = 5s;
+  SL_ASSIGN(session_, mysql::Session::Open(context_.config->sources[context_.source].endpoint, options));
+  return base::Ok();
+}
+
+Status ChunkReader::CopyTable(const TableToCopy& job) {
+  std::deque<std::shared_ptr<ChunkWindow>> under_way;
+  CopyMark mark = job.from;
+  while (!Stopping()) {
+    while (!under_way.empty() && context_.book->StateOf(*under_way.front()) == WindowState::kMerged)
+      under_way.pop_front();
+    if (!under_way.empty() && context_.book->StateOf(*under_way.front()) == WindowState::kVoided) {
+      // Later chunks of the table are voided with it; go back to where it started.
+      context_.state->chunks_voided += under_way.size();
+      EmitChunk("voided", context_.config->sources[context_.source].endpoint.name, *under_way.front(), 0);
+      mark = under_way.front()->from;
+      for (const auto& window : under_way) context_.book->Void(window);
+      under_way.clear();
+      continue;
+    }
+    if (mark.done && under_way.empty()) return base::Ok();
+    if (mark.done || under_way.size() >= kChunksUnderWayMax) {
+      context_.book->WaitForChange();
+      continue;
+    }
+    std::shared_ptr<ChunkWindow> window = context_.book->Open(job.table, mark);
+    SL_ASSIGN(const bool read, ReadChunk(window));
+    if (!read) continue;
+    mark = window->data.upto;
+    under_way.push_back(std::move(window));
+  }
+  return base::Ok();
+}
+
+Status ChunkReader::WaitUntilVisible(const mysql::SourcePosition& position) {
+  const auto deadline = std::chrono::steady_clock::now() + kVisibleDeadline;
+  for (auto pause = 1ms; !Stopping(); pause = std::min<std::chrono::milliseconds>(pause * 2, 100ms)) {
+    SL_ASSIGN(const mysql::SourcePosition visible, mysql::ReadVisibleLowerBound(*session_));
+    if (visible.Contains(position)) return base::Ok();
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return Status(
+          Code::kEnvironment,
+          fmt::format(
+              "changes streamed before the chunk were not visible after {} s (visible {}, wanted {}): commits hang "
+              "on the source (semi-sync?) or the reader's server lags",
+              std::chrono::seconds(kVisibleDeadline).count(), visible.ToText(), position.ToText()));
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  return base::Ok();
+}
+
+Result<bool> ChunkReader::ReadChunk(const std::shared_ptr<ChunkWindow>& window) {
+  const std::string& source = context_.config->sources[context_.source].endpoint.name;
+  EmitChunk("reading", source, *window, context_.config->copy.chunk_rows);
+  if (!context_.unsafe_binlog_order) SL_TRY(WaitUntilVisible(window->must_see));
+  if (Stopping()) {  // the wait may have ended early
+    context_.book->Void(window);
+    return false;
+  }
+  base::SyncPoint("chunk.opened", window->table->schema().name.Text());
+  ChunkData data;
+  const Status status = ReadRows(*window, &data);
+  if (status.server_errno() == 1205 && window->locking_read) {  // a row lock was not released in time: try again
+    context_.book->Void(window);
+    ++context_.state->chunks_voided;
+    return false;
+  }
+  SL_TRY(status);
+  SL_ASSIGN(data.high, mysql::ReadUpperBound(*session_));
+  const std::uint64_t rows = data.rows_read;
+  const std::string detail =
+      fmt::format("source {} table {} after {} rows {}", source, window->table->schema().name.Text(),
+                  PrintableCursor(window->from.cursor), rows);
+  base::SyncPoint("chunk.read", detail);
+  context_.book->Submit(window, std::move(data));
+  EmitChunk("read", source, *window, rows);
+  return true;
+}
+
+Status ChunkReader::ReadRows(const ChunkWindow& window, ChunkData* data) {
+  const mysql::TableSchema& schema = window.table->schema();
+  const std::span<const std::size_t> key = window.table->mapper->key_columns();
+  std::uint64_t rows_max = context_.config->copy.chunk_rows;
+  const std::uint64_t bytes_max = context_.config->copy.chunk_bytes_max;
+  if (mapped_row_bytes_average_ > 0) {
+    rows_max = std::clamp<std::uint64_t>(
+        static_cast<std::uint64_t>(static_cast<double>(bytes_max) / mapped_row_bytes_average_), 1, rows_max);
+  }
+  SL_ASSIGN(const std::string condition, CursorCondition(schema, key, window.from.cursor));
+  SL_ASSIGN(auto stream, session_->OpenStream(ChunkSql(window, condition, rows_max), "read chunk"));
+  data->shard_rows.resize(context_.config->shards.size());
+  data->upto.chunk_number = window.from.chunk_number + 1;
+  data->upto.cursor = window.from.cursor;
+  std::uint64_t bytes = 0;
+  bool cut = false;
+  while (true) {
+    SL_ASSIGN(const bool more, stream->Next());
+    if (!more) break;
+    if (cut) continue;  // the rest of the answer is thrown away and read again with the next chunk
+    texts_ = stream->row();
+    SL_TRY(TakeRow(window, schema, data));
+    bytes += mapped_.fields.size();
+    if (bytes >= 2 * bytes_max) cut = true;
+    key_texts_.clear();
+    for (const std::size_t column : key) key_texts_.push_back(*texts_[column]);
+    if (cut || data->rows_read == rows_max) data->upto.cursor = EncodeCursor(schema, key, key_texts_);
+  }
+  if (data->rows_read > 0)
+    mapped_row_bytes_average_ = static_cast<double>(bytes) / static_cast<double>(data->rows_read);
+  data->upto.done = !cut && data->rows_read < rows_max;
+  return base::Ok();
+}
+
+Status ChunkReader::TakeRow(const ChunkWindow& window, const mysql::TableSchema& schema, ChunkData* data) {
+  values_.resize(schema.columns.size());
+  for (std::size_t i = 0; i < schema.columns.size(); ++i) {
+    if (!texts_[i]) {
+      values_[i] = mysql::Value::Null();
+      continue;
+    }
+    SL_ASSIGN(values_[i], mysql::ParseText(schema.columns[i], *texts_[i]));
+  }
+  ++data->rows_read;
+  const mapping::TableMapper& mapper = *window.table->mapper;
+  const std::uint32_t origin = mapper.config().origin;
+  const Status status = mapper.Map(values_, *scratch_, &mapped_);
+  if (status.code() == Code::kBadValue && mapper.config().on_bad_value == mapping::BadValuePolicy::kDeadLetter) {
+    std::string key;
+    SL_TRY(mapper.OwnerKey(values_, &key));
+    data->dead_letters.push_back({MakeOwnerId(origin, window.table->ordinal, key), "bad-value", status.message()});
+    return base::Ok();
+  }
+  SL_TRY(status);
+  if (!mapped_.kept) {
+    ++data->rows_left_behind;
+    return base::Ok();
+  }
+  data->shard_rows[context_.router->ShardOf(mapped_.bucket)].Add(
+      MakeOwnerId(origin, window.table->ordinal, mapped_.owner_key), mapped_.fields);
+  return base::Ok();
+}
+
+}  // namespace shardlift::migrate

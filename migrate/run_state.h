@@ -1,0 +1,44 @@
+// RunState: what the threads of one migrate run share: the first failure, the wish to stop, and the counters.
+//
+// Thread rules: everything may be called from any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "base/status.h"
+
+namespace shardlift::migrate {
+
+class RunState {
+ public:
+  // Records the first failure and makes every loop end. Later failures are consequences and are dropped.
+  void Fail(base::Status status) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (failure_.ok()) failure_ = std::move(status);
+    }
+    aborted_.store(true);
+  }
+  bool aborted() const { return aborted_.load(std::memory_order_relaxed); }
+  base::Status failure() const {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+  }
+
+  std::atomic<std::uint64_t> rows_copied{0};
+  std::atomic<std::uint64_t> rows_left_behind{0};
+  std::atomic<std::uint64_t> changes_applied{0};
+  std::atomic<std::uint64_t> groups_streamed{0};
+  std::atomic<std::uint64_t> chunks_merged{0};
+  std::atomic<std::uint64_t> chunks_voided{0};
+  std::atomic<std::uint64_t> rows_dropped_by_windows{0};
+
+ private:
+  mutable std::mutex mutex_;
+  base::Status failure_;
+  std::atomic<bool> aborted_{false};
+};
+
+}  // namespace shardlift::migrate

@@ -1,0 +1,61 @@
+// ShardWriter: the statements that change one shard's message table inside a lane's transaction.
+//
+// An apply may touch only rows of the same owner (design 5.3): deletes go by the unique owner index, inserts are plain.
+// Rows go in by LOAD DATA LOCAL, which turns bad values and duplicate keys into warnings; the counts and warnings are
+// compared, and when they are off the caller rolls back and comes again with `careful`, which inserts row by row.
+//
+// Borrows the session; one thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "base/status.h"
+#include "migrate/batch.h"
+#include "mysql/session.h"
+
+namespace shardlift::migrate {
+
+// A row as the lane hands it over; views into the batch.
+struct RowRef {
+  std::string_view owner_id;
+  std::string_view fields;
+};
+
+class ShardWriter {
+ public:
+  ShardWriter(mysql::Session* session, bool use_load_data) : session_(session), use_load_data_(use_load_data) {}
+
+  // Removes whatever these owners have on this shard. Owners without a row cost an index probe.
+  base::Status DeleteOwners(std::span<const std::string_view> owner_ids);
+
+  // Which of the chunk's owners have a row on this shard already (written by the stream, or by an earlier try).
+  base::Result<std::vector<std::string>> ExistingOwners(const ChunkPart& part);
+
+  // Inserts rows whose owners have no row on this shard. kDuplicate when anything is off: roll back, then careful.
+  base::Status InsertFast(std::span<const RowRef> rows);
+
+  // Row by row; a clash with another owner's row, or a value the server rejects, becomes a dead letter and the
+  // other row stays as it is.
+  base::Status InsertCareful(std::span<const RowRef> rows, std::vector<DeadLetter>* dead_letters);
+
+  base::Status WriteDeadLetters(std::string_view source, std::string_view position,
+                                std::span<const DeadLetter> dead_letters);
+  base::Status ClearDeadLetters(std::span<const std::string_view> owner_ids);
+
+  // False after a server refused LOAD DATA LOCAL; rows then go as multi-row INSERT.
+  bool use_load_data() const { return use_load_data_; }
+
+ private:
+  base::Status LoadRows(std::span<const RowRef> rows);
+  base::Status InsertRows(std::span<const RowRef> rows);
+  mysql::Session* session_;
+  bool use_load_data_;
+  std::string buffer_;
+};
+
+}  // namespace shardlift::migrate

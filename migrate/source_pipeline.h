@@ -1,0 +1,118 @@
+// SourcePipeline: one source's stream, windows, rounds and lanes. All that is written to the target goes through here.
+//
+// Threads: the stream thread (reads groups, maps rows, merges chunks, fills lanes), the chunk readers, one per lane.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/status.h"
+#include "binlog/stream.h"
+#include "job/catalog.h"
+#include "job/config.h"
+#include "migrate/chunk_reader.h"
+#include "migrate/lane.h"
+#include "migrate/lane_claim.h"
+#include "migrate/migrate.h"
+#include "migrate/round.h"
+#include "migrate/run_state.h"
+#include "migrate/window.h"
+#include "store/router.h"
+
+namespace shardlift::migrate {
+
+class SourcePipeline {
+ public:
+  // The references must outlive the pipeline.
+  SourcePipeline(const job::JobConfig& config, const job::Catalog& catalog, std::uint32_t source,
+                 const store::Router& router, const MigrateOptions& options, RunState* state);
+  ~SourcePipeline();
+
+  // Claims the lanes, finds the start position, opens the stream and starts the threads.
+  base::Status Start();
+  void RequestStop() { stopping_.store(true); }
+  void Join();
+  bool copy_done() const { return copy_done_.load(); }
+  bool caught_up() const { return caught_up_.load(); }
+  bool finished() const { return finished_.load(); }
+  std::int64_t lag_seconds() const { return lag_seconds_.load(); }
+  std::uint64_t rows_estimated() const { return rows_estimated_; }
+
+ private:
+  base::Result<mysql::SourcePosition> FindStart();
+  base::Status OpenStream();
+  base::Status LoadDeadOwners();
+  void StartReaders();
+  void StreamLoop();
+  base::Status Stream();
+  base::Status HandleItem(binlog::StreamItem& item);
+  base::Status HandleGroup(const binlog::CommitGroup& group);
+  base::Status HandleRow(const binlog::CommitGroup& group, const binlog::RowChange& change);
+  // `before_owner` is empty for an insert.
+  base::Status HandleAfter(const binlog::CommitGroup& group, const job::CatalogTable& table,
+                           const binlog::RowChange& change, const std::string& before_owner);
+  base::Status EmptyBefore(const job::CatalogTable& table, const binlog::RowChange& change, std::string* owner,
+                           std::optional<std::uint32_t>* shard);
+  base::Status CheckStatement(const binlog::CommitGroup& group, const binlog::Statement& statement) const;
+  void ChooseSkippingLanes(const binlog::CommitGroup& group);
+  void Put(std::uint32_t shard, const std::string& owner_id, const std::string& fields);
+  void Empty(std::uint32_t shard, const std::string& owner_id, bool moved_away);
+  void ClearDeadOwner(const std::string& owner_id);
+  void FlushRound(bool all_lanes);
+  void MergeReadyChunks();
+  void MergeChunk(ChunkWindow& window);
+  base::Status CheckGoals();
+  base::Status DrainLanes();
+  std::string Place(const binlog::CommitGroup& group) const;
+
+  const job::JobConfig& config_;
+  const job::Catalog& catalog_;
+  const std::uint32_t source_;
+  const std::string name_;
+  const store::Router& router_;
+  const MigrateOptions& options_;
+  RunState* const state_;
+
+  std::unique_ptr<mysql::Session> control_;
+  mysql::Flavour flavour_ = mysql::Flavour::kMySql;
+  std::unordered_map<const mysql::TableSchema*, const job::CatalogTable*> by_schema_;
+  std::unordered_map<std::string, const mysql::TableSchema*> by_name_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<binlog::GroupStream> stream_;
+  std::unique_ptr<WindowBook> book_;
+  TableQueue queue_;
+  std::vector<std::thread> readers_;
+  std::thread thread_;
+  std::atomic<std::uint32_t> readers_running_{0};
+
+  // Stream thread only.
+  Round round_;
+  std::chrono::steady_clock::time_point round_started_;
+  std::chrono::steady_clock::time_point idle_checkpoint_at_;
+  mysql::SourcePosition passed_;      // everything between groups so far
+  mysql::SourcePosition last_group_;  // as passed_, but moved by groups only: what is visible can be asked of it
+  mysql::SourcePosition restart_;     // where a new stream would have to start
+  mysql::SourcePosition stored_;      // restart_ as all lanes were last told
+  std::vector<bool> skips_;           // by lane: it has this group already
+  bool resuming_ = true;              // some lane may still have to skip
+  std::unordered_set<std::string> dead_owners_;  // owners with a dead letter on shard 0 (values that do not fit)
+  std::optional<mysql::SourcePosition> goal_;
+  mapping::MapScratchPtr scratch_ = mapping::NewMapScratch();
+  mapping::MappedRow mapped_;
+
+  std::uint64_t rows_estimated_ = 0;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> copy_done_{false};
+  std::atomic<bool> caught_up_{false};
+  std::atomic<bool> finished_{false};
+  std::atomic<std::int64_t> lag_seconds_{0};
+};
+
+}  // namespace shardlift::migrate
