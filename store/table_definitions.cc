@@ -1,0 +1,138 @@
+#include "store/table_definitions.h"
+
+#include "mysql/schema.h"
+
+namespace shardlift::store {
+
+namespace {
+
+constexpr const char* kU8 = "tinyint unsigned";
+constexpr const char* kU16 = "smallint unsigned";
+constexpr const char* kU32 = "int unsigned";
+constexpr const char* kU64 = "bigint unsigned";
+constexpr const char* kName = "varchar(64)";
+constexpr const char* kKey = "varbinary(191)";
+constexpr const char* kOwnerKey = "varbinary(255)";
+constexpr const char* kTime6 = "datetime(6)";
+
+TableDefinition MessageTable() {
+  return {"message",
+          {{"bucket", kU16},
+           {"account_type", kU8},
+           {"account_key", kKey},
+           {"conversation", kKey},
+           {"sent_at", kTime6},
+           {"msg_id", kU64},
+           {"biz_tag", kU16},
+           {"sender", kKey, true},
+           {"msg_type", kU16},
+           {"body_codec", kU8, false, "0"},
+           {"body", "mediumblob"},
+           {"ext", "json", true},
+           {"status", kU8, false, "0"},
+           {"version", kU32, false, "1"},
+           {"owner_origin", kU8},
+           {"owner_table", kU16},
+           {"owner_key", kOwnerKey}},
+          {{"PRIMARY", true, {"bucket", "account_type", "account_key", "sent_at", "msg_id"}},
+           {"owner", true, {"owner_origin", "owner_table", "owner_key"}},
+           {"conversation", false, {"bucket", "conversation", "sent_at", "msg_id"}}}};
+}
+
+TableDefinition LaneTable() {
+  return {"sl_lane",
+          {{"source", kName},
+           {"lane", kU16},
+           {"job", kName},
+           {"epoch", kU64},
+           {"seq", kU64},
+           {"position", "mediumtext"},
+           {"applied", "mediumtext"},
+           {"fingerprint", "char(64)"},
+           {"lane_count", kU16},
+           {"format_version", kU16},
+           {"holder", "varchar(128)"},
+           {"updated_at", kTime6}},
+          {{"PRIMARY", true, {"source", "lane"}}}};
+}
+
+TableDefinition CopyTable() {
+  return {"sl_copy",
+          {{"source", kName},
+           {"lane", kU16},
+           {"table_ordinal", kU16},
+           {"copied_upto", "varbinary(2048)"},
+           {"done", kU8},
+           {"rows_written", kU64},
+           {"rows_left_behind", kU64}},
+          {{"PRIMARY", true, {"source", "lane", "table_ordinal"}}}};
+}
+
+TableDefinition DeadLetterTable() {
+  return {"sl_dead_letter",
+          {{"owner_origin", kU8},
+           {"owner_table", kU16},
+           {"owner_key", kOwnerKey},
+           {"source", kName},
+           {"position", "text"},
+           {"reason", kName},
+           {"detail", "varchar(255)"},
+           {"created_at", kTime6}},
+          {{"PRIMARY", true, {"owner_origin", "owner_table", "owner_key"}}}};
+}
+
+TableDefinition SourceTableTable() {
+  return {"sl_source_table",
+          {{"ordinal", kU16}, {"origin", kU8}, {"source", kName}, {"schema_name", kName}, {"table_name", kName}},
+          {{"PRIMARY", true, {"ordinal"}}, {"physical", true, {"origin", "source", "schema_name", "table_name"}}}};
+}
+
+TableDefinition RoutingTable() {
+  return {"sl_routing",
+          {{"id", kU8},
+           {"routing_version", kU32},
+           {"buckets", kU32},
+           {"map_epoch", kU64},
+           {"shard_index", kU16},
+           {"shard_count", kU16},
+           {"updated_at", kTime6}},
+          {{"PRIMARY", true, {"id"}}}};
+}
+
+std::string ColumnSql(const ColumnDefinition& column) {
+  std::string sql = mysql::QuoteIdentifier(column.name) + " " + column.type + (column.nullable ? " NULL" : " NOT NULL");
+  if (column.default_value != nullptr) sql += std::string(" DEFAULT ") + column.default_value;
+  return sql;
+}
+
+std::string KeySql(const KeyDefinition& key) {
+  bool primary = std::string_view(key.name) == "PRIMARY";
+  std::string sql =
+      primary ? "PRIMARY KEY (" : (key.unique ? "UNIQUE KEY " : "KEY ") + mysql::QuoteIdentifier(key.name) + " (";
+  for (std::size_t i = 0; i < key.columns.size(); ++i) {
+    if (i > 0) sql += ", ";
+    sql += mysql::QuoteIdentifier(key.columns[i]);
+  }
+  return sql + ")";
+}
+
+}  // namespace
+
+std::span<const TableDefinition> TableDefinitions() {
+  static const std::vector<TableDefinition> tables = {MessageTable(),    LaneTable(),        CopyTable(),
+                                                      DeadLetterTable(), SourceTableTable(), RoutingTable()};
+  return tables;
+}
+
+std::string CreateTableSql(const TableDefinition& table, std::string_view prefix) {
+  std::string sql = "CREATE TABLE IF NOT EXISTS ";
+  sql += prefix;
+  sql += mysql::QuoteIdentifier(table.name) + " (\n";
+  for (const ColumnDefinition& column : table.columns) sql += "  " + ColumnSql(column) + ",\n";
+  for (std::size_t i = 0; i < table.keys.size(); ++i) {
+    sql += "  " + KeySql(table.keys[i]) + (i + 1 < table.keys.size() ? ",\n" : "\n");
+  }
+  return sql + ") ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin";
+}
+
+}  // namespace shardlift::store
