@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace shardlift::job {
 struct SourceConfig {
   mysql::Endpoint endpoint;       // endpoint.name is the source's name; the password is loaded already
   std::uint32_t server_id = 0;    // of our reader as a replica; default: derived from job and source name
+  // "reader": {connection keys}: a MySQL replica of this source that chunks are read from. MySQL only: on MariaDB chunks
+  // must be read on the server whose binlog is followed.
+  std::optional<mysql::Endpoint> reader;
 };
 
 struct ShardConfig {

@@ -74,7 +74,14 @@ Status ChunkReader::OpenSession() {
   mysql::SessionOptions options;
   options.isolation = mysql::Isolation::kReadCommitted;
   options.lock_wait_timeout = 5s;
-  SL_ASSIGN(session_, mysql::Session::Open(context_.config->sources[context_.source].endpoint, options));
+  const job::SourceConfig& source = context_.config->sources[context_.source];
+  SL_ASSIGN(session_, mysql::Session::Open(source.reader ? *source.reader : source.endpoint, options));
+  if (source.reader && session_->flavour() != mysql::Flavour::kMySql) {
+    return Status(Code::kUsage,
+                  fmt::format("source {}: \"reader\" is for MySQL; MariaDB's chunks are read on the source itself: "
+                              "remove it",
+                              source.endpoint.Text()));
+  }
   return base::Ok();
 }
 

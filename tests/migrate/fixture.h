@@ -1,0 +1,75 @@
+// A source server with one legacy table, a shard server with two shard databases, and a job over them.
+//
+// The servers live as long as the test program; every test gets fresh schemas.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "job/config.h"
+#include "migrate/migrate.h"
+#include "mysql/session.h"
+#include "rehearse/server.h"
+
+namespace shardlift::migrate::testing {
+
+// Aborts the test program's current test with the status' message.
+#define SL_ASSERT_OK(expr)                                            \
+  do {                                                                \
+    const ::shardlift::base::Status sl_assert_status = (expr);        \
+    ASSERT_TRUE(sl_assert_status.ok()) << sl_assert_status.message(); \
+  } while (false)
+
+// Servers by flavour, started on first use.
+rehearse::Server& SourceServer(mysql::Flavour flavour);
+rehearse::Server& ShardServer(mysql::Flavour flavour);
+// A server replicating from SourceServer(kMySql), for readers that lag.
+rehearse::Server& ReplicaServer();
+
+class MigrateTest : public ::testing::TestWithParam<mysql::Flavour> {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // legacy.msg(id, uid, body, ctime) with `rows` rows: id 1.., uid = id, body = "old-<id>".
+  void MakeTable(int rows);
+  // Runs SQL on a fresh session of the source; fails the test if it fails.
+  void OnSource(const std::string& sql);
+  void OnShard(int shard, const std::string& sql);
+  std::unique_ptr<mysql::Session> SourceSession();
+  std::unique_ptr<mysql::Session> ShardSession(int shard);
+  // The body of the row with this legacy id over all shards: "" if it is nowhere; fails the test if it is twice.
+  std::string TargetBody(int id);
+  int TargetRows();
+  // Waits until TargetBody(id) == body; false after ten seconds.
+  bool WaitForTargetBody(int id, const std::string& body);
+
+  // Applies the schema and runs the job until it has caught up, with `handler` at the sync points.
+  base::Result<MigrateSummary> Run(std::function<void(std::string_view, std::string_view)> handler = nullptr);
+  // The same job as a file for the program, in the test's own directory; the path.
+  std::string WriteJobFile();
+
+  job::JobConfig config_;
+  MigrateOptions options_;
+};
+
+// Starts the semi-synchronous stall of a commit: a replica that announced itself and never acknowledges. While it
+// stands, a COMMIT on the source has its events streamed at once and becomes visible after the time-out only.
+class SemiSyncStall {
+ public:
+  SemiSyncStall(mysql::Flavour flavour, std::chrono::milliseconds timeout);
+  ~SemiSyncStall();
+
+ private:
+  const mysql::Flavour flavour_;
+  std::unique_ptr<mysql::Session> dump_;
+  std::thread reader_;
+};
+
+std::string FlavourParamName(const ::testing::TestParamInfo<mysql::Flavour>& info);
+
+}  // namespace shardlift::migrate::testing
