@@ -1,8 +1,9 @@
-// CommitGroup: one group of the binlog (what commits or rolls back together), delivered only when its end has been read.
+// CommitGroup: one group of the binlog (what commits or rolls back together), delivered only when its end has been
+// read.
 //
-// The group keeps the raw events; ForEachRow decodes them one row at a time, so that a group of any number of rows costs
-// its bytes and one decoded row. Rows undone by ROLLBACK TO SAVEPOINT are not in it; rolled-back groups have no rows.
-// XA: the rows of an XA PREPARE group are held by the GroupReader and delivered with the group of their XA COMMIT
+// The group keeps the raw events; ForEachRow decodes them one row at a time, so that a group of any number of rows
+// costs its bytes and one decoded row. Rows undone by ROLLBACK TO SAVEPOINT are not in it; rolled-back groups have no
+// rows. XA: the rows of an XA PREPARE group are held by the GroupReader and delivered with the group of their XA COMMIT
 // (has_xa_rows is set); XA ROLLBACK discards them. A PREPARE itself is delivered as a group without rows.
 #pragma once
 
@@ -62,8 +63,8 @@ class CommitGroup {
 
   GroupKind kind = GroupKind::kCommit;
   bool has_xa_rows = false;
-  // What passing this group adds to a position: the GTID on MySQL (empty number 0 if the group has none); on MariaDB and
-  // in files the end of the group.
+  // What passing this group adds to a position: the GTID on MySQL (empty number 0 if the group has none); on MariaDB
+  // and in files the end of the group.
   mysql::Gtid gtid;
   mysql::FilePosition begin;
   mysql::FilePosition end;
@@ -72,8 +73,8 @@ class CommitGroup {
 
   std::uint64_t row_bytes() const;  // size of the held row events
   bool has_rows() const;
-  // Calls `fn` for each row of a wanted table in binlog order; stops at the first failed Status. The Values and views are
-  // valid during the call only. May be called again.
+  // Calls `fn` for each row of a wanted table in binlog order; stops at the first failed Status. The Values and views
+  // are valid during the call only. May be called again.
   base::Status ForEachRow(const std::function<base::Status(const RowChange&)>& fn) const;
 
   GroupBody* body() { return body_.get(); }

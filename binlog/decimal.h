@@ -1,0 +1,18 @@
+// DECIMAL columns: the packed form of row events (9 digits in 4 bytes) to the server's text.
+#pragma once
+
+#include <string_view>
+
+#include "binlog/arena.h"
+#include "binlog/cursor.h"
+
+namespace shardlift::binlog {
+
+inline constexpr unsigned kDecimalPrecisionMax = 65;
+inline constexpr unsigned kDecimalScaleMax = 38;  // MySQL allows 30, MariaDB 38
+
+// Fails the cursor for digits that are none, or a precision and scale no server has. `zerofill`: print all whole
+// digits.
+std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, bool zerofill, Arena& arena);
+
+}  // namespace shardlift::binlog

@@ -1,0 +1,184 @@
+#include "binlog/event.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include "binlog/cursor.h"
+
+namespace shardlift::binlog {
+namespace {
+
+constexpr std::size_t kServerVersionBytes = 50;
+constexpr std::uint8_t kChecksumOff = 0;
+constexpr std::uint8_t kChecksumCrc32 = 1;
+
+std::uint32_t Crc32(std::string_view bytes) {
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+bool ChecksumMatches(std::string_view event) {
+  const std::string_view data = event.substr(0, event.size() - kChecksumBytes);
+  return Cursor(event.substr(data.size())).U32() == Crc32(data);
+}
+
+// Servers older than 5.6.1 (MariaDB: 5.3) write no checksum algorithm into their format description.
+bool KnowsChecksums(std::string_view version) {
+  unsigned part[3] = {0, 0, 0};
+  std::size_t index = 0;
+  for (const char c : version) {
+    if (c >= '0' && c <= '9' && part[index] < 100000) {
+      part[index] = part[index] * 10 + static_cast<unsigned>(c - '0');
+    } else if (c == '.' && index < 2) {
+      ++index;
+    } else {
+      break;
+    }
+  }
+  const bool maria = version.find("MariaDB") != std::string_view::npos;
+  const unsigned long long product = (part[0] * 1000ULL + part[1]) * 1000ULL + part[2];
+  return product >= (maria ? 5003000ULL : 5006001ULL);
+}
+
+// The checksum algorithm byte of a format description event, which ends with that byte and a CRC32.
+std::string_view ServerVersionOf(std::string_view body) {
+  std::string_view version = body.substr(2, kServerVersionBytes);
+  return version.substr(0, version.find('\0'));
+}
+
+}  // namespace
+
+std::string_view EventTypeName(EventType type) {
+  switch (type) {
+    case EventType::kQuery: return "QUERY_EVENT";
+    case EventType::kStop: return "STOP_EVENT";
+    case EventType::kRotate: return "ROTATE_EVENT";
+    case EventType::kIntvar: return "INTVAR_EVENT";
+    case EventType::kRand: return "RAND_EVENT";
+    case EventType::kUserVar: return "USER_VAR_EVENT";
+    case EventType::kFormatDescription: return "FORMAT_DESCRIPTION_EVENT";
+    case EventType::kXid: return "XID_EVENT";
+    case EventType::kBeginLoadQuery: return "BEGIN_LOAD_QUERY_EVENT";
+    case EventType::kExecuteLoadQuery: return "EXECUTE_LOAD_QUERY_EVENT";
+    case EventType::kTableMap: return "TABLE_MAP_EVENT";
+    case EventType::kWriteRowsV1: return "WRITE_ROWS_EVENT_V1";
+    case EventType::kUpdateRowsV1: return "UPDATE_ROWS_EVENT_V1";
+    case EventType::kDeleteRowsV1: return "DELETE_ROWS_EVENT_V1";
+    case EventType::kIncident: return "INCIDENT_EVENT";
+    case EventType::kHeartbeat: return "HEARTBEAT_LOG_EVENT";
+    case EventType::kIgnorable: return "IGNORABLE_LOG_EVENT";
+    case EventType::kRowsQuery: return "ROWS_QUERY_LOG_EVENT";
+    case EventType::kWriteRows: return "WRITE_ROWS_EVENT";
+    case EventType::kUpdateRows: return "UPDATE_ROWS_EVENT";
+    case EventType::kDeleteRows: return "DELETE_ROWS_EVENT";
+    case EventType::kGtid: return "GTID_LOG_EVENT";
+    case EventType::kAnonymousGtid: return "ANONYMOUS_GTID_LOG_EVENT";
+    case EventType::kPreviousGtids: return "PREVIOUS_GTIDS_LOG_EVENT";
+    case EventType::kTransactionContext: return "TRANSACTION_CONTEXT_EVENT";
+    case EventType::kViewChange: return "VIEW_CHANGE_EVENT";
+    case EventType::kXaPrepare: return "XA_PREPARE_LOG_EVENT";
+    case EventType::kPartialUpdateRows: return "PARTIAL_UPDATE_ROWS_EVENT";
+    case EventType::kTransactionPayload: return "TRANSACTION_PAYLOAD_EVENT";
+    case EventType::kHeartbeatV2: return "HEARTBEAT_LOG_EVENT_V2";
+    case EventType::kGtidTagged: return "GTID_TAGGED_LOG_EVENT";
+    case EventType::kMariaAnnotateRows: return "ANNOTATE_ROWS_EVENT";
+    case EventType::kMariaBinlogCheckpoint: return "BINLOG_CHECKPOINT_EVENT";
+    case EventType::kMariaGtid: return "GTID_EVENT";
+    case EventType::kMariaGtidList: return "GTID_LIST_EVENT";
+    case EventType::kMariaStartEncryption: return "START_ENCRYPTION_EVENT";
+    case EventType::kMariaQueryCompressed: return "QUERY_COMPRESSED_EVENT";
+    case EventType::kMariaWriteRowsCompressedV1: return "WRITE_ROWS_COMPRESSED_EVENT_V1";
+    case EventType::kMariaUpdateRowsCompressedV1: return "UPDATE_ROWS_COMPRESSED_EVENT_V1";
+    case EventType::kMariaDeleteRowsCompressedV1: return "DELETE_ROWS_COMPRESSED_EVENT_V1";
+    case EventType::kMariaWriteRowsCompressed: return "WRITE_ROWS_COMPRESSED_EVENT";
+    case EventType::kMariaUpdateRowsCompressed: return "UPDATE_ROWS_COMPRESSED_EVENT";
+    case EventType::kMariaDeleteRowsCompressed: return "DELETE_ROWS_COMPRESSED_EVENT";
+  }
+  return "UNKNOWN_EVENT";
+}
+
+std::size_t Format::PostHeaderBytes(EventType type, std::size_t otherwise) const {
+  const std::size_t index = static_cast<std::size_t>(type) - 1;
+  return index < post_header_bytes.size() ? post_header_bytes[index] : otherwise;
+}
+
+base::Result<EventHeader> ParseEventHeader(std::string_view bytes) {
+  Cursor in(bytes);
+  EventHeader header;
+  header.timestamp_seconds = in.U32();
+  header.type = static_cast<EventType>(in.U8());
+  header.server_id = in.U32();
+  header.event_bytes = in.U32();
+  header.next_offset = in.U32();
+  header.flags = in.U16();
+  if (!in.ok()) return Corrupt(fmt::format("an event of {} bytes has no room for its header", bytes.size()));
+  if (header.event_bytes < kEventHeaderBytes) {
+    return Corrupt(fmt::format("an event claims a size of {} bytes", header.event_bytes));
+  }
+  return header;
+}
+
+base::Result<Event> ParseEvent(std::string_view bytes, const Format& format) {
+  SL_ASSIGN(const EventHeader header, ParseEventHeader(bytes));
+  if (header.event_bytes != bytes.size()) {
+    return Corrupt(
+        fmt::format("{} claims {} bytes but has {}", EventTypeName(header.type), header.event_bytes, bytes.size()));
+  }
+  // These two are read before the format is known, so their header never grows.
+  const bool fixed_header = header.type == EventType::kFormatDescription || header.type == EventType::kRotate;
+  const std::size_t header_bytes = fixed_header ? kEventHeaderBytes : format.header_bytes;
+  if (bytes.size() < header_bytes) return Corrupt("an event ends inside its header");
+  std::string_view body = bytes.substr(header_bytes);
+  if (header.type == EventType::kFormatDescription) {
+    // Its checksum is judged by ParseFormatDescription's rules: by the algorithm it carries itself.
+    if (body.size() >= 2 + kServerVersionBytes && KnowsChecksums(ServerVersionOf(body))) {
+      if (body.size() < 2 + kServerVersionBytes + 5 + 1 + kChecksumBytes)
+        return Corrupt("format description too short");
+      const auto algorithm = static_cast<std::uint8_t>(body[body.size() - kChecksumBytes - 1]);
+      if (algorithm == kChecksumCrc32 && !ChecksumMatches(bytes)) return Corrupt("format description: wrong checksum");
+      body.remove_suffix(kChecksumBytes);
+    }
+  } else if (format.checksum) {
+    if (body.size() < kChecksumBytes) return Corrupt("an event has no room for its checksum");
+    if (!ChecksumMatches(bytes)) return Corrupt(fmt::format("{}: wrong checksum", EventTypeName(header.type)));
+    body.remove_suffix(kChecksumBytes);
+  }
+  return Event{header, body};
+}
+
+base::Result<Format> ParseFormatDescription(const Event& event) {
+  Cursor in(event.body);
+  Format format;
+  format.binlog_version = in.U16();
+  in.Skip(kServerVersionBytes);
+  format.created_seconds = in.U32();
+  format.header_bytes = in.U8();
+  if (!in.ok()) return Corrupt("format description too short");
+  format.server_version = std::string(ServerVersionOf(event.body));
+  if (format.binlog_version != 4) {
+    return base::Status(base::Code::kRefused, fmt::format("binlog format version {}; only version 4 (MySQL 5.0 and "
+                                                          "later) can be read",
+                                                          format.binlog_version));
+  }
+  if (format.header_bytes < kEventHeaderBytes) {
+    return Corrupt(fmt::format("format description: event header of {} bytes", format.header_bytes));
+  }
+  format.flavour =
+      format.server_version.find("MariaDB") != std::string::npos ? mysql::Flavour::kMariaDb : mysql::Flavour::kMySql;
+  std::string_view lengths = in.Rest();
+  if (KnowsChecksums(format.server_version)) {
+    if (lengths.empty()) return Corrupt("format description too short");
+    const auto algorithm = static_cast<std::uint8_t>(lengths.back());
+    lengths.remove_suffix(1);
+    if (algorithm != kChecksumOff && algorithm != kChecksumCrc32) {
+      return base::Status(base::Code::kRefused, fmt::format("binlog checksum algorithm {} is not known", algorithm));
+    }
+    format.checksum = algorithm == kChecksumCrc32;
+  }
+  format.post_header_bytes.assign(lengths.begin(), lengths.end());
+  format.known = true;
+  return format;
+}
+
+std::string PlaceText(std::string_view file, std::uint64_t offset) { return fmt::format("{}:{}", file, offset); }
+
+}  // namespace shardlift::binlog

@@ -1,0 +1,346 @@
+// GroupReader: what happens inside a group.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "binlog/cursor.h"
+#include "binlog/group_body.h"
+#include "binlog/group_reader.h"
+
+namespace shardlift::binlog {
+namespace {
+
+constexpr std::uint64_t kGtidNumberMax = (std::uint64_t{1} << 63) - 2;
+// What a row event that changes nothing names as its table.
+constexpr std::uint64_t kDummyTableId = 0x00ffffff;
+constexpr std::size_t kSeenTablesMax = 8192;
+
+// MariaDB's GTID event flags.
+enum : std::uint8_t { kStandalone = 0x01 };
+
+}  // namespace
+
+base::Status GroupReader::BeginGroup() {
+  if (in_group_) return Corrupt("a group begins inside another");
+  TouchGroup();
+  return base::Ok();
+}
+
+void GroupReader::TouchGroup() {
+  if (!in_group_) {
+    in_group_ = true;
+    in_transaction_ = false;
+    ++group_number_;
+    group_ = CommitGroup();
+    group_.body_ = std::make_unique<GroupBody>(options_.spill);
+    group_.body_->set_file(file_);
+    group_.begin = {file_, event_begin_};
+    savepoints_.clear();
+    own_xid_.clear();
+  }
+  if (event_seconds_ != 0) group_.timestamp_seconds = event_seconds_;
+}
+
+void GroupReader::ForgetGroup() {
+  in_group_ = false;
+  in_transaction_ = false;
+  group_ = CommitGroup();
+  savepoints_.clear();
+  own_xid_.clear();
+}
+
+base::Status GroupReader::OnGtid(const Event& event) {
+  if (format_.flavour != mysql::Flavour::kMySql) return Corrupt("a MySQL GTID event in a MariaDB binlog");
+  Cursor in(event.body);
+  in.Skip(1);  // flags
+  mysql::Gtid gtid;
+  const std::string_view uuid = in.Bytes(gtid.uuid.size());
+  gtid.number = in.U64();
+  if (!in.ok()) return Corrupt(fmt::format("{} cut short", EventTypeName(event.header.type)));
+  std::copy(uuid.begin(), uuid.end(), gtid.uuid.begin());
+  const bool named = event.header.type == EventType::kGtid;
+  if (named ? gtid.number == 0 || gtid.number > kGtidNumberMax : gtid.number != 0) {
+    return Corrupt("GTID event with an impossible number");
+  }
+  SL_TRY(BeginGroup());
+  if (named) group_.gtid = gtid;
+  return base::Ok();
+}
+
+// GTID_TAGGED: a message of MySQL's serialisation library. Fields in order of their ids: flags, uuid, number, tag, ...
+base::Status GroupReader::OnGtidTagged(const Event& event) {
+  constexpr std::uint64_t kUuidField = 1;
+  constexpr std::uint64_t kNumberField = 2;
+  constexpr std::uint64_t kTagField = 3;
+  constexpr std::size_t kTagBytesMax = 32;
+  Cursor in(event.body);
+  const std::uint64_t version = in.VarUnsigned();
+  in.VarUnsigned();  // size of the message
+  in.VarUnsigned();  // the last field a reader must know
+  if (!in.ok() || version > 1) return Corrupt("GTID_TAGGED_LOG_EVENT of an unknown serialisation version");
+  mysql::Gtid gtid;
+  std::uint64_t expected = 0;
+  while (in.ok() && expected <= kTagField) {
+    const std::uint64_t field = in.VarUnsigned();
+    if (field != expected++) return Corrupt("GTID_TAGGED_LOG_EVENT: a field is missing");
+    if (field == kUuidField) {
+      for (std::uint8_t& byte : gtid.uuid) {
+        const std::uint64_t value = in.VarUnsigned();
+        if (value > 0xff) in.Fail();
+        byte = static_cast<std::uint8_t>(value);
+      }
+    } else if (field == kNumberField) {
+      const std::int64_t number = in.VarSigned();
+      if (number <= 0 || static_cast<std::uint64_t>(number) > kGtidNumberMax) in.Fail();
+      gtid.number = static_cast<std::uint64_t>(number);
+    } else if (field == kTagField) {
+      const std::uint64_t length = in.VarUnsigned();
+      if (length > kTagBytesMax) in.Fail();
+      gtid.tag = in.Bytes(length);
+    } else {
+      in.VarUnsigned();  // flags
+    }
+  }
+  if (!in.ok()) return Corrupt("GTID_TAGGED_LOG_EVENT does not decode");
+  SL_TRY(BeginGroup());
+  group_.gtid = gtid;
+  return base::Ok();
+}
+
+base::Status GroupReader::OnMariaGtid(const Event& event) {
+  if (format_.flavour != mysql::Flavour::kMariaDb) return Corrupt("a MariaDB GTID event in a MySQL binlog");
+  Cursor in(event.body);
+  in.Skip(8 + 4);  // sequence number and domain: for fail-over only
+  const std::uint8_t flags = in.U8();
+  if (!in.ok()) return Corrupt("GTID_EVENT cut short");
+  SL_TRY(BeginGroup());
+  // The event stands for BEGIN, unless a single statement follows.
+  in_transaction_ = (flags & kStandalone) == 0;
+  return base::Ok();
+}
+
+base::Status GroupReader::OnQueryEvent(const Event& event) {
+  SL_ASSIGN(QueryEvent query, ParseQueryEvent(event, format_));
+  if (event.header.type == EventType::kMariaQueryCompressed) {
+    SL_TRY(UncompressEventPart(query.sql, uncompressed_));
+    query.sql = uncompressed_;
+  }
+  TouchGroup();
+  return OnQuery(ClassifyQuery(query.sql), query.default_schema, query.sql);
+}
+
+base::Status GroupReader::OnQuery(const Query& query, std::string_view schema, std::string_view sql) {
+  switch (query.kind) {
+    case QueryKind::kBegin: in_transaction_ = true; return base::Ok();
+    case QueryKind::kXaStart:
+      in_transaction_ = true;
+      own_xid_ = query.name;
+      return base::Ok();
+    case QueryKind::kCommit: return EndGroup(GroupKind::kCommit);
+    case QueryKind::kRollback: return EndGroup(GroupKind::kRolledBack);
+    case QueryKind::kSavepoint:
+      ReleaseSavepoint(query.name);
+      savepoints_.push_back({query.name, group_.body_->events()});
+      return base::Ok();
+    case QueryKind::kRollbackToSavepoint: RollbackToSavepoint(query.name); return base::Ok();
+    case QueryKind::kReleaseSavepoint: ReleaseSavepoint(query.name); return base::Ok();
+    case QueryKind::kXaEnd: return base::Ok();
+    case QueryKind::kXaPrepare: return EndPrepare(query.name);
+    case QueryKind::kXaCommit: return EndXaCommit(query.name);
+    case QueryKind::kXaCommitOnePhase: return EndGroup(GroupKind::kCommit);
+    case QueryKind::kXaRollback: return EndXaRollback(query.name);
+    case QueryKind::kDdl:
+    case QueryKind::kDml:
+    case QueryKind::kOther:
+      AddStatement(schema, sql, query.kind);
+      return in_transaction_ ? base::Ok() : EndGroup(GroupKind::kCommit);
+  }
+  return base::Ok();
+}
+
+void GroupReader::AddStatement(std::string_view schema, std::string_view sql, QueryKind kind) {
+  Statement statement;
+  statement.default_schema = schema;
+  statement.sql = sql;
+  statement.is_ddl = kind == QueryKind::kDdl;
+  statement.is_dml = kind == QueryKind::kDml;
+  statement.end_offset = offset_;
+  group_.statements.push_back(std::move(statement));
+}
+
+// A savepoint the binlog does not show was set before anything of the group was written: nothing stays.
+void GroupReader::RollbackToSavepoint(const std::string& name) {
+  const auto same = [&](const Savepoint& savepoint) { return savepoint.name == name; };
+  const auto found = std::find_if(savepoints_.begin(), savepoints_.end(), same);
+  if (found == savepoints_.end()) {
+    group_.body_->KeepFirst(0);
+    savepoints_.clear();
+    return;
+  }
+  group_.body_->KeepFirst(found->events);
+  savepoints_.erase(found + 1, savepoints_.end());
+}
+
+// Releases the savepoint; what was set after it goes with it when it is set anew or released.
+void GroupReader::ReleaseSavepoint(const std::string& name) {
+  std::erase_if(savepoints_, [&](const Savepoint& savepoint) { return savepoint.name == name; });
+}
+
+GroupReader::SeenTable* GroupReader::FindTable(std::uint64_t table_id) {
+  const auto found = tables_.find(table_id);
+  return found == tables_.end() || found->second.group != group_number_ ? nullptr : &found->second;
+}
+
+base::Status GroupReader::OnTableMap(const Event& event) {
+  SL_ASSIGN(const TableMapName name, ParseTableMapName(event, format_));
+  TouchGroup();
+  const mysql::TableSchema* schema = options_.tables ? options_.tables(name.schema, name.table) : nullptr;
+  if (tables_.size() > kSeenTablesMax) {
+    std::erase_if(tables_, [&](const auto& entry) { return entry.second.group != group_number_; });
+  }
+  SeenTable& seen = tables_[name.table_id];
+  const bool known = schema != nullptr && seen.map != nullptr && seen.schema == schema && seen.raw == event.body;
+  seen.group = group_number_;
+  if (known) return base::Ok();
+  seen.schema = schema;
+  seen.map = nullptr;
+  if (schema == nullptr) return base::Ok();
+  seen.raw = event.body;
+  SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, format_));
+  base::Result<std::shared_ptr<const TableMap>> matched = MatchTableMap(map, *schema);
+  if (!matched.ok() && matched.status().code() == base::Code::kRefused) {
+    return {base::Code::kRefused,
+            fmt::format("table {} changed shape at {}; {}. Finish or approve the DDL on the source and start again",
+                        schema->name.Text(), Place(), matched.status().message())};
+  }
+  SL_TRY(matched.status());
+  seen.map = std::move(matched).value();
+  return base::Ok();
+}
+
+namespace {
+
+// Reads what stands before the column count: table id, flags and, in version 2, extra data.
+Cursor AfterRowsPostHeader(const Event& event, const Format& format, std::uint64_t& table_id) {
+  constexpr std::size_t kOldestPostHeader = 6;
+  constexpr std::size_t kPostHeaderWithExtra = 10;
+  const bool version_2 =
+      event.header.type >= EventType::kWriteRows && event.header.type <= EventType::kPartialUpdateRows;
+  const std::size_t post_header = format.PostHeaderBytes(event.header.type, version_2 ? kPostHeaderWithExtra : 8);
+  Cursor in(event.body);
+  table_id = in.Little(post_header == kOldestPostHeader ? 4 : 6);
+  in.Skip(2);  // flags
+  if (post_header >= kPostHeaderWithExtra) {
+    const std::uint16_t extra = in.U16();  // counts itself
+    if (extra < 2) in.Fail();
+    in.Skip(post_header - kPostHeaderWithExtra);
+    in.Skip(extra < 2 ? 0 : extra - 2u);
+  }
+  return in;
+}
+
+}  // namespace
+
+base::Status GroupReader::OnRows(const Event& event, RowOp op, bool compressed) {
+  std::uint64_t table_id = 0;
+  Cursor in = AfterRowsPostHeader(event, format_, table_id);
+  if (!in.ok()) return Corrupt(fmt::format("{} cut short", EventTypeName(event.header.type)));
+  TouchGroup();
+  const SeenTable* seen = FindTable(table_id);
+  if (seen == nullptr) {
+    if (table_id == kDummyTableId) return base::Ok();
+    return Corrupt(fmt::format("{} for a table without a table map", EventTypeName(event.header.type)));
+  }
+  if (seen->map == nullptr) return base::Ok();
+  std::string_view data = in.Rest();
+  if (compressed) {  // the column count and the bitmaps stay as they are
+    Cursor head(data);
+    const std::uint64_t bitmap_bytes = (head.Packed() + 7) / 8;
+    head.Skip(op == RowOp::kUpdate ? 2 * bitmap_bytes : bitmap_bytes);
+    if (!head.ok()) return Corrupt("compressed row event cut short");
+    const std::size_t head_bytes = head.position();
+    std::string rows;
+    SL_TRY(UncompressEventPart(head.Rest(), rows));
+    uncompressed_.assign(data.substr(0, head_bytes));
+    uncompressed_ += rows;
+    data = uncompressed_;
+  }
+  return group_.body_->Add(seen->map, op, event_begin_, data);
+}
+
+base::Status GroupReader::OnPartialUpdate(const Event& event) {
+  std::uint64_t table_id = 0;
+  const Cursor in = AfterRowsPostHeader(event, format_, table_id);
+  if (!in.ok()) return Corrupt("PARTIAL_UPDATE_ROWS_EVENT cut short");
+  TouchGroup();
+  const SeenTable* seen = FindTable(table_id);
+  if (seen == nullptr) return Corrupt("PARTIAL_UPDATE_ROWS_EVENT for a table without a table map");
+  if (seen->map == nullptr) return base::Ok();
+  return {base::Code::kRefused,
+          fmt::format("partial JSON update of {}: such events do not hold the whole value; SET GLOBAL "
+                      "binlog_row_value_options='' on the source and start a new copy of the table",
+                      seen->schema->name.Text())};
+}
+
+base::Status GroupReader::OnXaPrepareEvent(const Event& event) {
+  constexpr std::uint32_t kXidPartBytesMax = 64;
+  Cursor in(event.body);
+  in.Skip(format_.PostHeaderBytes(EventType::kXaPrepare, 0));
+  const bool one_phase = in.U8() != 0;
+  const std::uint32_t format_id = in.U32();
+  const std::uint32_t gtrid_bytes = in.U32();
+  const std::uint32_t bqual_bytes = in.U32();
+  if (gtrid_bytes > kXidPartBytesMax || bqual_bytes > kXidPartBytesMax) in.Fail();
+  const std::string_view gtrid = in.Bytes(gtrid_bytes);
+  const std::string_view bqual = in.Bytes(bqual_bytes);
+  if (!in.ok()) return Corrupt("XA_PREPARE_LOG_EVENT does not decode");
+  TouchGroup();
+  return one_phase ? EndGroup(GroupKind::kCommit) : EndPrepare(CanonicalXid(format_id, gtrid, bqual));
+}
+
+base::Status GroupReader::EndGroup(GroupKind kind) {
+  if (kind == GroupKind::kRolledBack) group_.body_->KeepFirst(0);
+  group_.kind = kind;
+  group_.end = {file_, offset_};
+  ended_ = std::move(group_);
+  ForgetGroup();
+  return base::Ok();
+}
+
+base::Status GroupReader::EndPrepare(const std::string& xid) {
+  if (xid.empty()) return Corrupt("XA PREPARE without a readable xid");
+  if (prepared_.contains(xid)) return Corrupt(fmt::format("XA PREPARE of xid {}, which is prepared already", xid));
+  Prepared prepared;
+  prepared.gtid = group_.gtid;
+  prepared.begin = group_.begin;
+  prepared.statements = std::move(group_.statements);
+  prepared.body = std::move(group_.body_);
+  prepared_.emplace(xid, std::move(prepared));
+  group_.statements.clear();
+  group_.body_ = std::make_unique<GroupBody>(options_.spill);
+  return EndGroup(GroupKind::kXaPrepare);
+}
+
+base::Status GroupReader::EndXaCommit(const std::string& xid) {
+  const auto found = prepared_.find(xid);
+  if (found == prepared_.end()) {
+    return {base::Code::kRefused,
+            fmt::format("XA COMMIT of xid {}: its PREPARE lies before the start position, so its rows are not known; "
+                        "start again when XA RECOVER shows nothing on the source",
+                        xid)};
+  }
+  group_.body_ = std::move(found->second.body);
+  group_.has_xa_rows = group_.has_rows();
+  group_.statements = std::move(found->second.statements);
+  prepared_.erase(found);
+  return EndGroup(GroupKind::kXaCommit);
+}
+
+base::Status GroupReader::EndXaRollback(const std::string& xid) {
+  if (!own_xid_.empty() && own_xid_ == xid) return EndGroup(GroupKind::kRolledBack);
+  prepared_.erase(xid);  // one prepared before the start position has nothing to discard
+  group_.body_->KeepFirst(0);
+  return EndGroup(GroupKind::kXaRollback);
+}
+
+}  // namespace shardlift::binlog

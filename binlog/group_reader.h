@@ -1,0 +1,130 @@
+// GroupReader: binlog events in, commit groups out. Knows nothing of where the events come from.
+//
+// Feed takes one whole event at a time, in order, starting between two groups. The rules of a group:
+//   it begins with a GTID event (or the first event after the last group, where there are none) and ends with XID,
+//   QUERY "COMMIT"/"ROLLBACK", XA PREPARE/COMMIT/ROLLBACK, or a statement outside BEGIN.
+// Failures name file:offset. After a failure the reader must not be fed again.
+// Thread rules: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/status.h"
+#include "binlog/byte_store.h"
+#include "binlog/compression.h"
+#include "binlog/event.h"
+#include "binlog/group.h"
+#include "binlog/query.h"
+#include "binlog/table_map.h"
+
+namespace shardlift::binlog {
+
+struct GroupReaderOptions {
+  mysql::FilePosition start;  // of the first event; the file may be empty when a ROTATE event comes first
+  TableFilter tables;
+  bool from_network = false;       // the server decrypts what it sends, and makes up events for the connection
+  bool checksum_at_start = false;  // events before the first format description carry a checksum
+  SpillOptions spill;
+};
+
+class GroupReader {
+ public:
+  explicit GroupReader(GroupReaderOptions options);
+  ~GroupReader();
+
+  // The group that ends with this event, if one does.
+  base::Result<std::optional<CommitGroup>> Feed(std::string_view event_bytes);
+
+  // The end of the last group, or of the last event after it that belongs to no group.
+  const mysql::FilePosition& boundary() const { return boundary_; }
+  bool in_group() const { return in_group_; }
+  bool last_was_heartbeat() const { return last_was_heartbeat_; }
+  std::uint32_t last_event_seconds() const { return last_event_seconds_; }
+  const Format& format() const { return format_; }
+
+  // XA transactions seen prepared and not yet resolved.
+  std::optional<mysql::FilePosition> OldestPrepareBegin() const;
+  std::vector<mysql::Gtid> PreparedGtids() const;
+
+ private:
+  struct Prepared {
+    mysql::Gtid gtid;
+    mysql::FilePosition begin;
+    std::vector<Statement> statements;
+    std::unique_ptr<GroupBody> body;
+  };
+  struct SeenTable {
+    std::uint64_t group = 0;  // the table map counts only in the group it was seen in
+    std::string raw;          // the event's body, to know an unchanged table map at once
+    const mysql::TableSchema* schema = nullptr;
+    std::shared_ptr<const TableMap> map;  // null: not wanted
+  };
+  struct Savepoint {
+    std::string name;
+    std::size_t events;
+  };
+
+  // group_reader.cc: framing, positions, events between groups.
+  base::Status Advance(const EventHeader& header);
+  base::Status Dispatch(const Event& event);
+  base::Status OnFormatDescription(const Event& event);
+  base::Status OnRotate(const Event& event);
+  base::Status OnPayload(const Event& event);
+  base::Status OutsideGroup(const Event& event);
+  std::string Place() const { return PlaceText(file_, event_begin_); }
+
+  // group_events.cc: what happens inside a group.
+  base::Status OnGtid(const Event& event);
+  base::Status OnGtidTagged(const Event& event);
+  base::Status OnMariaGtid(const Event& event);
+  base::Status OnQueryEvent(const Event& event);
+  base::Status OnQuery(const Query& query, std::string_view schema, std::string_view sql);
+  base::Status OnTableMap(const Event& event);
+  base::Status OnRows(const Event& event, RowOp op, bool compressed);
+  base::Status OnPartialUpdate(const Event& event);
+  base::Status OnXaPrepareEvent(const Event& event);
+  base::Status BeginGroup();
+  void TouchGroup();
+  void AddStatement(std::string_view schema, std::string_view sql, QueryKind kind);
+  void RollbackToSavepoint(const std::string& name);
+  void ReleaseSavepoint(const std::string& name);
+  base::Status EndGroup(GroupKind kind);
+  base::Status EndPrepare(const std::string& xid);
+  base::Status EndXaCommit(const std::string& xid);
+  base::Status EndXaRollback(const std::string& xid);
+  void ForgetGroup();
+  SeenTable* FindTable(std::uint64_t table_id);
+
+  GroupReaderOptions options_;
+  Format format_;
+  PayloadReader payload_;
+  std::string uncompressed_;
+
+  std::string file_;
+  std::uint64_t offset_ = 0;  // end of the last event
+  std::uint64_t event_begin_ = 0;
+  std::uint32_t event_seconds_ = 0;
+  mysql::FilePosition boundary_;
+  std::uint32_t last_event_seconds_ = 0;
+  bool last_was_heartbeat_ = false;
+  bool in_payload_ = false;
+
+  bool in_group_ = false;
+  bool in_transaction_ = false;  // a statement does not end the group
+  std::uint64_t group_number_ = 0;
+  std::string own_xid_;  // of an XA START in this group
+  CommitGroup group_;
+  std::vector<Savepoint> savepoints_;
+  std::unordered_map<std::uint64_t, SeenTable> tables_;
+  std::map<std::string, Prepared> prepared_;  // by canonical xid
+  std::optional<CommitGroup> ended_;
+};
+
+}  // namespace shardlift::binlog

@@ -1,0 +1,284 @@
+#include "binlog/json_binary.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include "binlog/arena.h"
+#include "binlog/cursor.h"
+#include "binlog/decimal.h"
+#include "binlog/event.h"
+#include "binlog/temporal.h"
+
+namespace shardlift::binlog {
+namespace {
+
+enum : std::uint8_t {
+  kSmallObject = 0,
+  kLargeObject = 1,
+  kSmallArray = 2,
+  kLargeArray = 3,
+  kLiteral = 4,
+  kInt16 = 5,
+  kUInt16 = 6,
+  kInt32 = 7,
+  kUInt32 = 8,
+  kInt64 = 9,
+  kUInt64 = 10,
+  kDouble = 11,
+  kString = 12,
+  kOpaque = 15,
+};
+// Column type numbers that tag opaque values.
+enum : std::uint8_t { kTypeTimestamp = 7, kTypeDate = 10, kTypeTime = 11, kTypeDateTime = 12, kTypeDecimal = 246 };
+
+constexpr int kDepthMax = 101;  // the server refuses deeper documents
+constexpr int kFixedDigitsMax = 15;
+// Text bytes per stored byte: the worst honest case is control characters ("\u0001") and short literals.
+constexpr std::size_t kTextFactorMax = 16;
+constexpr std::size_t kTextSlackBytes = 128;
+
+class Printer {
+ public:
+  Printer(std::size_t text_bytes_max, std::string& out) : limit_(out.size() + text_bytes_max), out_(out) {}
+
+  base::Status Value(std::uint8_t type, std::string_view data, int depth) {
+    if (out_.size() > limit_) return Corrupt("JSON value: offsets repeat the same bytes");
+    switch (type) {
+      case kSmallObject: return Container(data, false, true, depth);
+      case kLargeObject: return Container(data, true, true, depth);
+      case kSmallArray: return Container(data, false, false, depth);
+      case kLargeArray: return Container(data, true, false, depth);
+      case kString: return String(data);
+      case kOpaque: return Opaque(data);
+      default: return Scalar(type, data);
+    }
+  }
+
+ private:
+  base::Status Scalar(std::uint8_t type, std::string_view data) {
+    Cursor in(data);
+    switch (type) {
+      case kLiteral: return Literal(in.U8());
+      case kInt16: Number(in.Int<std::int16_t>()); break;
+      case kUInt16: Number(in.U16()); break;
+      case kInt32: Number(in.Int<std::int32_t>()); break;
+      case kUInt32: Number(in.U32()); break;
+      case kInt64: Number(in.Int<std::int64_t>()); break;
+      case kUInt64: Number(in.U64()); break;
+      case kDouble: AppendJsonDouble(in.Int<double>(), out_); break;
+      default: return Corrupt(fmt::format("JSON value of unknown type {}", type));
+    }
+    return in.ok() ? base::Ok() : Corrupt("JSON number cut short");
+  }
+
+  template <class T>
+  void Number(T value) {
+    fmt::format_to(std::back_inserter(out_), "{}", value);
+  }
+
+  base::Status Literal(std::uint8_t code) {
+    static constexpr std::array<std::string_view, 3> kNames = {"null", "true", "false"};
+    if (code >= kNames.size()) return Corrupt("JSON literal that is none");
+    out_ += kNames[code];
+    return base::Ok();
+  }
+
+  // Lengths of strings and opaque values: 7 bits a byte, lowest first.
+  static std::string_view VariableLengthBytes(Cursor& in) {
+    std::uint64_t length = 0;
+    for (unsigned i = 0; i < 5; ++i) {
+      const std::uint8_t byte = in.U8();
+      length |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * i);
+      if ((byte & 0x80) == 0) return in.Bytes(length);
+    }
+    in.Fail();
+    return {};
+  }
+
+  base::Status String(std::string_view data) {
+    Cursor in(data);
+    const std::string_view text = VariableLengthBytes(in);
+    if (!in.ok()) return Corrupt("JSON string cut short");
+    Quoted(text);
+    return base::Ok();
+  }
+
+  void Quoted(std::string_view text) {
+    out_ += '"';
+    for (const char c : text) {
+      switch (c) {
+        case '"': out_ += "\\\""; break;
+        case '\\': out_ += "\\\\"; break;
+        case '\b': out_ += "\\b"; break;
+        case '\f': out_ += "\\f"; break;
+        case '\n': out_ += "\\n"; break;
+        case '\r': out_ += "\\r"; break;
+        case '\t': out_ += "\\t"; break;
+        default:
+          if (static_cast<unsigned char>(c) < 0x20) {
+            fmt::format_to(std::back_inserter(out_), "\\u{:04x}", static_cast<unsigned>(c));
+          } else {
+            out_ += c;
+          }
+      }
+    }
+    out_ += '"';
+  }
+
+  base::Status Opaque(std::string_view data) {
+    Cursor in(data);
+    const std::uint8_t type = in.U8();
+    const std::string_view bytes = VariableLengthBytes(in);
+    if (!in.ok()) return Corrupt("JSON opaque value cut short");
+    if (type == kTypeDecimal) return Decimal(bytes);
+    if (type == kTypeDate || type == kTypeTime || type == kTypeDateTime || type == kTypeTimestamp) {
+      return Temporal(type, bytes);
+    }
+    fmt::format_to(std::back_inserter(out_), "\"base64:type{}:", type);
+    Base64(bytes);
+    out_ += '"';
+    return base::Ok();
+  }
+
+  base::Status Decimal(std::string_view bytes) {
+    Cursor in(bytes);
+    const unsigned precision = in.U8();
+    const unsigned scale = in.U8();
+    Arena arena;
+    const std::string_view text = ReadDecimal(in, precision, scale, false, arena);
+    if (!in.ok()) return Corrupt("JSON decimal that is none");
+    out_ += text;
+    return base::Ok();
+  }
+
+  base::Status Temporal(std::uint8_t type, std::string_view bytes) {
+    Cursor in(bytes);
+    const auto packed = in.Int<std::int64_t>();
+    TimeParts parts;
+    if (!in.ok() || !(type == kTypeTime ? UnpackTime(packed, parts) : UnpackDateTime(packed, parts))) {
+      return Corrupt("JSON temporal value out of range");
+    }
+    char text[kTemporalTextBytesMax];
+    std::size_t n = 0;
+    if (type == kTypeDate) {
+      n = WriteDate(parts, text);
+    } else {
+      n = type == kTypeTime ? WriteTime(parts, 6, text) : WriteDateTime(parts, 6, text);
+    }
+    out_ += '"';
+    out_.append(text, n);
+    out_ += '"';
+    return base::Ok();
+  }
+
+  void Base64(std::string_view bytes) {
+    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+      std::uint32_t group = 0;
+      for (std::size_t j = 0; j < 3; ++j) {
+        group = (group << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
+      }
+      for (std::size_t j = 0; j < 4; ++j) {
+        out_ += i + j > bytes.size() ? '=' : kAlphabet[(group >> (18 - 6 * j)) & 63];
+      }
+    }
+  }
+
+  base::Status Container(std::string_view data, bool large, bool object, int depth) {
+    if (depth >= kDepthMax) return Corrupt("JSON value nested too deep");
+    const std::size_t offset_bytes = large ? 4 : 2;
+    Cursor in(data);
+    const std::uint64_t count = in.Little(offset_bytes);
+    const std::uint64_t size = in.Little(offset_bytes);
+    const std::uint64_t key_entry_bytes = object ? offset_bytes + 2 : 0;
+    if (!in.ok() || size > data.size() || size < 2 * offset_bytes + count * (key_entry_bytes + 1 + offset_bytes)) {
+      return Corrupt("JSON object or array larger than its bytes");
+    }
+    data = data.substr(0, static_cast<std::size_t>(size));
+    Cursor keys(data.substr(2 * offset_bytes));
+    Cursor values(data.substr(static_cast<std::size_t>(2 * offset_bytes + count * key_entry_bytes)));
+    out_ += object ? '{' : '[';
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (i > 0) out_ += ", ";
+      if (object) SL_TRY(Key(data, keys, offset_bytes));
+      SL_TRY(Member(data, values, offset_bytes, depth));
+    }
+    out_ += object ? '}' : ']';
+    return base::Ok();
+  }
+
+  base::Status Key(std::string_view data, Cursor& keys, std::size_t offset_bytes) {
+    const std::uint64_t offset = keys.Little(offset_bytes);
+    const std::uint16_t length = keys.U16();
+    if (!keys.ok() || offset > data.size() || length > data.size() - offset) return Corrupt("JSON key out of bounds");
+    Quoted(data.substr(static_cast<std::size_t>(offset), length));
+    out_ += ": ";
+    return base::Ok();
+  }
+
+  base::Status Member(std::string_view data, Cursor& values, std::size_t offset_bytes, int depth) {
+    const std::uint8_t type = values.U8();
+    const bool is_inline = type == kLiteral || type == kInt16 || type == kUInt16 ||
+                           (offset_bytes == 4 && (type == kInt32 || type == kUInt32));
+    if (is_inline) return Scalar(type, values.Bytes(offset_bytes));
+    const std::uint64_t offset = values.Little(offset_bytes);
+    if (!values.ok() || offset >= data.size()) return Corrupt("JSON member out of bounds");
+    return Value(type, data.substr(static_cast<std::size_t>(offset)), depth + 1);
+  }
+
+  std::size_t limit_;
+  std::string& out_;
+};
+
+}  // namespace
+
+void AppendJsonDouble(double value, std::string& out) {
+  if (!std::isfinite(value)) {  // cannot be stored; printed as the server's formatter would
+    out += "0.0";
+    return;
+  }
+  // The shortest digits that read back the same, laid out as the server's formatter does.
+  char text[32];
+  const auto result = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific);
+  std::string_view all(text, static_cast<std::size_t>(result.ptr - text));
+  if (all.front() == '-') {
+    out += '-';
+    all.remove_prefix(1);
+  }
+  const std::size_t e = all.find('e');
+  int exponent = 0;
+  const std::size_t exponent_at = e + (all[e + 1] == '+' ? 2 : 1);
+  std::from_chars(all.data() + exponent_at, all.data() + all.size(), exponent);
+  std::string digits(1, all[0]);
+  if (e > 2) digits += all.substr(2, e - 2);
+  const int point = exponent + 1;  // digits before the decimal point
+  const int count = static_cast<int>(digits.size());
+  if (point < -kFixedDigitsMax + 1 || point > kFixedDigitsMax) {
+    out += digits[0];
+    if (count > 1) out.append(1, '.').append(digits, 1);
+    fmt::format_to(std::back_inserter(out), "e{}", exponent);
+  } else if (point <= 0) {
+    out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
+  } else if (count <= point) {
+    out.append(digits).append(static_cast<std::size_t>(point - count), '0').append(".0");
+  } else {
+    out.append(digits, 0, static_cast<std::size_t>(point))
+        .append(1, '.')
+        .append(digits, static_cast<std::size_t>(point));
+  }
+}
+
+base::Status AppendJsonText(std::string_view binary, std::string& out) {
+  if (binary.empty()) {  // what an INSERT IGNORE without a value stores
+    out += "null";
+    return base::Ok();
+  }
+  Printer printer(binary.size() * kTextFactorMax + kTextSlackBytes, out);
+  return printer.Value(static_cast<std::uint8_t>(binary[0]), binary.substr(1), 0);
+}
+
+}  // namespace shardlift::binlog

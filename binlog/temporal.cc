@@ -1,0 +1,244 @@
+#include "binlog/temporal.h"
+
+#include <algorithm>
+
+namespace shardlift::binlog {
+namespace {
+
+constexpr unsigned kPowersOf10[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+
+char* Digits(unsigned value, unsigned width, char* out) {
+  for (unsigned i = width; i > 0; --i) {
+    out[i - 1] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+  return out + width;
+}
+
+bool ValidDate(const TimeParts& p) { return p.year <= 9999 && p.month <= 12 && p.day <= 31; }
+bool ValidClock(const TimeParts& p) { return p.minute <= 59 && p.second <= 59 && p.micros <= 999999; }
+bool ValidDateTime(const TimeParts& p) { return ValidDate(p) && p.hour <= 23 && ValidClock(p); }
+
+// The fraction of the new forms: (fraction + 1) / 2 bytes, big-endian, in units of 10^-2, 10^-4 or 10^-6.
+unsigned ReadFraction(Cursor& in, unsigned fraction) {
+  const unsigned bytes = (fraction + 1) / 2;
+  const auto value = static_cast<unsigned>(in.Big(bytes));
+  const unsigned units = kPowersOf10[2 * bytes];
+  if (value >= units) in.Fail();
+  return in.ok() ? value * (kPowersOf10[6] / units) : 0;
+}
+
+// Days since 1970-01-01 to a Gregorian date, by 400-year eras that start on 1 March.
+void CivilFromDays(std::uint64_t days, TimeParts& parts) {
+  const std::uint64_t shifted = days + 719468;
+  const std::uint64_t era = shifted / 146097;
+  const std::uint64_t day_of_era = shifted % 146097;
+  const std::uint64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const std::uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::uint64_t month_from_march = (5 * day_of_year + 2) / 153;
+  parts.day = static_cast<unsigned>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
+  parts.month = static_cast<unsigned>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
+  parts.year = static_cast<unsigned>(year_of_era + era * 400 + (parts.month <= 2 ? 1 : 0));
+}
+
+std::string_view TimestampText(std::uint64_t seconds, unsigned micros, unsigned fraction, Arena& arena) {
+  TimeParts parts;
+  if (seconds != 0 || micros != 0) {  // 0 is how the zero date is stored
+    CivilFromDays(seconds / 86400, parts);
+    parts.hour = static_cast<unsigned>(seconds % 86400 / 3600);
+    parts.minute = static_cast<unsigned>(seconds % 3600 / 60);
+    parts.second = static_cast<unsigned>(seconds % 60);
+    parts.micros = micros;
+  }
+  char* out = arena.Allocate(kTemporalTextBytesMax);
+  return {out, WriteDateTime(parts, fraction, out)};
+}
+
+std::string_view DateTimeText(Cursor& in, const TimeParts& parts, unsigned fraction, Arena& arena) {
+  if (!ValidDateTime(parts)) in.Fail();
+  if (!in.ok()) return {};
+  char* out = arena.Allocate(kTemporalTextBytesMax);
+  return {out, WriteDateTime(parts, fraction, out)};
+}
+
+std::string_view TimeText(Cursor& in, const TimeParts& parts, unsigned fraction, Arena& arena) {
+  if (parts.hour > 838 || !ValidClock(parts)) in.Fail();
+  if (!in.ok()) return {};
+  char* out = arena.Allocate(kTemporalTextBytesMax);
+  return {out, WriteTime(parts, fraction, out)};
+}
+
+}  // namespace
+
+std::size_t WriteDate(const TimeParts& parts, char* out) {
+  char* p = Digits(parts.year, 4, out);
+  *p++ = '-';
+  p = Digits(parts.month, 2, p);
+  *p++ = '-';
+  p = Digits(parts.day, 2, p);
+  return static_cast<std::size_t>(p - out);
+}
+
+std::size_t WriteTime(const TimeParts& parts, unsigned fraction, char* out) {
+  char* p = out;
+  if (parts.negative) *p++ = '-';
+  p = Digits(parts.hour, parts.hour >= 100 ? 3 : 2, p);
+  *p++ = ':';
+  p = Digits(parts.minute, 2, p);
+  *p++ = ':';
+  p = Digits(parts.second, 2, p);
+  if (fraction > 0) {
+    *p++ = '.';
+    p = Digits(parts.micros / kPowersOf10[6 - fraction], fraction, p);
+  }
+  return static_cast<std::size_t>(p - out);
+}
+
+std::size_t WriteDateTime(const TimeParts& parts, unsigned fraction, char* out) {
+  std::size_t n = WriteDate(parts, out);
+  out[n++] = ' ';
+  return n + WriteTime(parts, fraction, out + n);
+}
+
+bool UnpackDateTime(std::int64_t packed, TimeParts& parts) {
+  if (packed < 0) return false;
+  parts.micros = static_cast<unsigned>(packed & 0xffffff);
+  const std::int64_t whole = packed >> 24;
+  const std::int64_t date = whole >> 17;
+  parts.day = static_cast<unsigned>(date & 31);
+  parts.month = static_cast<unsigned>((date >> 5) % 13);
+  parts.year = static_cast<unsigned>(std::min<std::int64_t>((date >> 5) / 13, 10000));
+  parts.hour = static_cast<unsigned>((whole >> 12) & 31);
+  parts.minute = static_cast<unsigned>((whole >> 6) & 63);
+  parts.second = static_cast<unsigned>(whole & 63);
+  return ValidDateTime(parts);
+}
+
+bool UnpackTime(std::int64_t packed, TimeParts& parts) {
+  parts.negative = packed < 0;
+  const std::uint64_t magnitude =
+      packed < 0 ? ~static_cast<std::uint64_t>(packed) + 1 : static_cast<std::uint64_t>(packed);
+  parts.micros = static_cast<unsigned>(magnitude & 0xffffff);
+  const std::uint64_t whole = magnitude >> 24;
+  parts.hour = static_cast<unsigned>((whole >> 12) & 1023);
+  parts.minute = static_cast<unsigned>((whole >> 6) & 63);
+  parts.second = static_cast<unsigned>(whole & 63);
+  return parts.hour <= 838 && ValidClock(parts);
+}
+
+std::string_view ReadDate(Cursor& in, Arena& arena) {
+  const auto raw = static_cast<unsigned>(in.Little(3));
+  TimeParts parts;
+  parts.day = raw & 31;
+  parts.month = (raw >> 5) & 15;
+  parts.year = raw >> 9;
+  if (!ValidDate(parts)) in.Fail();
+  if (!in.ok()) return {};
+  char* out = arena.Allocate(kTemporalTextBytesMax);
+  return {out, WriteDate(parts, out)};
+}
+
+std::string_view ReadTime2(Cursor& in, unsigned fraction, Arena& arena) {
+  // Whole and fraction together are one number with an offset, so that negative times sort first: a negative time with
+  // a fraction has its whole part one lower and the fraction counted up from there.
+  const unsigned bytes = (fraction + 1) / 2;
+  const std::int64_t offset = std::int64_t{1} << (8 * bytes + 23);
+  const std::int64_t raw = static_cast<std::int64_t>(in.Big(3 + bytes)) - offset;
+  const std::int64_t magnitude = raw < 0 ? -raw : raw;
+  const std::int64_t whole = magnitude >> (8 * bytes);
+  const std::int64_t part = magnitude & ((std::int64_t{1} << (8 * bytes)) - 1);
+  TimeParts parts;
+  parts.negative = raw < 0;
+  parts.hour = static_cast<unsigned>((whole >> 12) & 1023);
+  parts.minute = static_cast<unsigned>((whole >> 6) & 63);
+  parts.second = static_cast<unsigned>(whole & 63);
+  const std::int64_t micros = part * (kPowersOf10[6] / kPowersOf10[2 * bytes]);
+  parts.micros = static_cast<unsigned>(std::min<std::int64_t>(micros, 1000000));
+  return TimeText(in, parts, fraction, arena);
+}
+
+std::string_view ReadDateTime2(Cursor& in, unsigned fraction, Arena& arena) {
+  const std::int64_t whole = static_cast<std::int64_t>(in.Big(5)) - 0x8000000000;
+  const unsigned micros = ReadFraction(in, fraction);
+  TimeParts parts;
+  if (whole < 0 || !UnpackDateTime(static_cast<std::int64_t>((whole << 24) | micros), parts)) in.Fail();
+  return DateTimeText(in, parts, fraction, arena);
+}
+
+std::string_view ReadTimestamp2(Cursor& in, unsigned fraction, Arena& arena) {
+  const std::uint64_t seconds = in.Big(4);
+  const unsigned micros = ReadFraction(in, fraction);
+  return in.ok() ? TimestampText(seconds, micros, fraction, arena) : std::string_view{};
+}
+
+std::string_view ReadTimeOld(Cursor& in, unsigned fraction, Arena& arena) {
+  TimeParts parts;
+  if (fraction == 0) {  // hhmmss as a decimal number, signed 24 bits
+    auto raw = static_cast<std::int64_t>(in.Little(3));
+    if (raw >= 1 << 23) raw -= 1 << 24;
+    parts.negative = raw < 0;
+    const auto value = static_cast<unsigned>(raw < 0 ? -raw : raw);
+    parts.hour = value / 10000;
+    parts.minute = value / 100 % 100;
+    parts.second = value % 100;
+    return TimeText(in, parts, 0, arena);
+  }
+  // MariaDB's own form: microseconds shortened to the fraction, counted from the smallest time, big-endian.
+  static constexpr std::size_t kBytes[7] = {3, 4, 4, 5, 5, 5, 6};
+  constexpr std::int64_t kSecondsMax = 838 * 3600 + 59 * 60 + 59;
+  const std::int64_t scale = kPowersOf10[fraction];
+  const std::int64_t raw = static_cast<std::int64_t>(in.Big(kBytes[fraction])) - (kSecondsMax + 1) * scale;
+  const std::int64_t magnitude = raw < 0 ? -raw : raw;
+  const std::int64_t seconds = magnitude / scale;
+  parts.negative = raw < 0;
+  parts.hour = static_cast<unsigned>(std::min<std::int64_t>(seconds / 3600, 1000));
+  parts.minute = static_cast<unsigned>(seconds / 60 % 60);
+  parts.second = static_cast<unsigned>(seconds % 60);
+  parts.micros = static_cast<unsigned>(magnitude % scale * (1000000 / scale));
+  return TimeText(in, parts, fraction, arena);
+}
+
+std::string_view ReadDateTimeOld(Cursor& in, unsigned fraction, Arena& arena) {
+  TimeParts parts;
+  std::uint64_t rest = 0;
+  if (fraction == 0) {  // yyyymmddhhmmss as a decimal number
+    rest = in.U64();
+    parts.second = static_cast<unsigned>(rest % 100);
+    parts.minute = static_cast<unsigned>(rest / 100 % 100);
+    parts.hour = static_cast<unsigned>(rest / 10000 % 100);
+    parts.day = static_cast<unsigned>(rest / 1000000 % 100);
+    parts.month = static_cast<unsigned>(rest / 100000000 % 100);
+    parts.year = static_cast<unsigned>(std::min<std::uint64_t>(rest / 10000000000, 10000));
+    return DateTimeText(in, parts, 0, arena);
+  }
+  // MariaDB's own form: a mixed-radix number (13 months of 32 days), shortened to the fraction, big-endian.
+  static constexpr std::size_t kBytes[7] = {5, 6, 6, 7, 7, 7, 8};
+  const std::uint64_t scale = kPowersOf10[fraction];
+  rest = in.Big(kBytes[fraction]);
+  parts.micros = static_cast<unsigned>(rest % scale * (1000000 / scale));
+  rest /= scale;
+  const auto digit = [&rest](std::uint64_t radix) {
+    const auto value = static_cast<unsigned>(rest % radix);
+    rest /= radix;
+    return value;
+  };
+  parts.second = digit(60);
+  parts.minute = digit(60);
+  parts.hour = digit(24);
+  parts.day = digit(32);
+  parts.month = digit(13);
+  parts.year = static_cast<unsigned>(std::min<std::uint64_t>(rest, 10000));
+  return DateTimeText(in, parts, fraction, arena);
+}
+
+std::string_view ReadTimestampOld(Cursor& in, unsigned fraction, Arena& arena) {
+  if (fraction == 0) return TimestampText(in.U32(), 0, 0, arena);
+  static constexpr std::size_t kBytes[7] = {0, 1, 1, 2, 2, 3, 3};
+  const std::uint64_t seconds = in.Big(4);
+  const std::uint64_t part = in.Big(kBytes[fraction]);
+  if (part >= kPowersOf10[fraction]) in.Fail();
+  if (!in.ok()) return {};
+  return TimestampText(seconds, static_cast<unsigned>(part * (1000000 / kPowersOf10[fraction])), fraction, arena);
+}
+
+}  // namespace shardlift::binlog

@@ -1,0 +1,185 @@
+// Single values: stored bytes against the server's text. The types as a whole are checked on real servers in live_test.
+#include <gtest/gtest.h>
+
+#include "binlog/decimal.h"
+#include "binlog/json_binary.h"
+#include "binlog/query.h"
+#include "binlog/temporal.h"
+#include "tests/binlog/event_builder.h"
+
+namespace shardlift::binlog {
+namespace {
+
+std::string Hex(std::string_view hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
+TEST(Decimal, Text) {
+  Arena arena;
+  const auto text = [&](std::string_view hex, unsigned precision, unsigned scale, bool zerofill = false) {
+    const std::string bytes = Hex(hex);
+    Cursor in(bytes);
+    const std::string out(ReadDecimal(in, precision, scale, zerofill, arena));
+    return in.ok() ? out : "bad";
+  };
+  EXPECT_EQ(text("8000000c32", 10, 2), "12.50");
+  EXPECT_EQ(text("7ffffff3cd", 10, 2), "-12.50");
+  EXPECT_EQ(text("8000000c32", 10, 2, true), "00000012.50");
+  EXPECT_EQ(text("810dfb38d204d2", 14, 4), "1234567890.1234");
+  EXPECT_EQ(text("7ef204c72dfb2d", 14, 4), "-1234567890.1234");
+  EXPECT_EQ(text("80", 1, 0), "0");
+  EXPECT_EQ(text("85", 1, 1), "0.5");
+  EXPECT_EQ(text("8a", 1, 0), "bad") << "a digit of ten";
+  EXPECT_EQ(text("8000000c", 10, 2), "bad") << "cut short";
+  EXPECT_EQ(text("8000000c64", 10, 2), "bad") << "a fraction of 100/100";
+  EXPECT_EQ(text("80", 0, 0), "bad");
+  EXPECT_EQ(text("80", 2, 3), "bad");
+}
+
+TEST(Temporal, Time2) {
+  Arena arena;
+  const auto text = [&](std::string_view hex, unsigned fraction) {
+    const std::string bytes = Hex(hex);
+    Cursor in(bytes);
+    const std::string out(ReadTime2(in, fraction, arena));
+    return in.ok() && in.remaining() == 0 ? out : "bad";
+  };
+  EXPECT_EQ(text("800000", 0), "00:00:00");
+  EXPECT_EQ(text("b46efb", 0), "838:59:59");
+  EXPECT_EQ(text("4b9105", 0), "-838:59:59");
+  EXPECT_EQ(text("7ffffff6", 2), "-00:00:00.10");
+  EXPECT_EQ(text("7ffffff6", 1), "-00:00:00.1");
+  EXPECT_EQ(text("7fffffffffff", 6), "-00:00:00.000001");
+  EXPECT_EQ(text("80003c", 0), "bad");
+}
+
+TEST(Temporal, DateTime2) {
+  Arena arena;
+  const auto text = [&](std::string_view hex, unsigned fraction) {
+    const std::string bytes = Hex(hex);
+    Cursor in(bytes);
+    const std::string out(ReadDateTime2(in, fraction, arena));
+    return in.ok() && in.remaining() == 0 ? out : "bad";
+  };
+  EXPECT_EQ(text("8000000000", 0), "0000-00-00 00:00:00");
+  EXPECT_EQ(text("fef3ff7efb0f423f", 6), "9999-12-31 23:59:59.999999");
+  EXPECT_EQ(text("fef3ff7efb0f4240", 6), "bad") << "a million microseconds";
+  EXPECT_EQ(text("7fffffffff", 0), "bad") << "negative";
+  EXPECT_EQ(text("8000018000", 0), "bad") << "hour 24";
+}
+
+TEST(Temporal, Timestamp2) {
+  Arena arena;
+  const auto text = [&](std::string_view hex, unsigned fraction) {
+    const std::string bytes = Hex(hex);
+    Cursor in(bytes);
+    const std::string out(ReadTimestamp2(in, fraction, arena));
+    return in.ok() && in.remaining() == 0 ? out : "bad";
+  };
+  EXPECT_EQ(text("00000000", 0), "0000-00-00 00:00:00");
+  EXPECT_EQ(text("000000000000", 3), "0000-00-00 00:00:00.000");
+  EXPECT_EQ(text("00000001", 0), "1970-01-01 00:00:01");
+  EXPECT_EQ(text("7fffffff0f423f", 6), "2038-01-19 03:14:07.999999");
+  EXPECT_EQ(text("65e0c8ff", 0), "2024-02-29 18:12:47");
+}
+
+TEST(Json, Doubles) {
+  const auto text = [](double value) {
+    std::string out;
+    AppendJsonDouble(value, out);
+    return out;
+  };
+  EXPECT_EQ(text(0), "0.0");
+  EXPECT_EQ(text(1), "1.0");
+  EXPECT_EQ(text(-1.5), "-1.5");
+  EXPECT_EQ(text(0.1), "0.1");
+  EXPECT_EQ(text(1e20), "1e20");
+  EXPECT_EQ(text(1.25e-20), "1.25e-20");
+  EXPECT_EQ(text(1.7976931348623157e308), "1.7976931348623157e308");
+}
+
+TEST(Json, Text) {
+  const auto text = [](std::string binary) {
+    std::string out;
+    const base::Status status = AppendJsonText(binary, out);
+    return status.ok() ? out : "bad";
+  };
+  EXPECT_EQ(text(""), "null");
+  EXPECT_EQ(text(Hex("0401")), "true");
+  EXPECT_EQ(text(Hex("05ffff")), "-1");
+  EXPECT_EQ(text(Hex("06ffff")), "65535");
+  EXPECT_EQ(text(Hex("0c03615c22")), "\"a\\\\\\\"\"");
+  EXPECT_EQ(text(Hex("0c0101")), "\"\\u0001\"");
+  // {"a": 1, "b": [null, "x"]}
+  EXPECT_EQ(text(Hex("000200") + Hex("2000") + Hex("12000100") + Hex("13000100") + Hex("050100") + Hex("021400") +
+                 "ab" + Hex("02000c00") + Hex("040000") + Hex("0c0a00") + Hex("0178")),
+            "{\"a\": 1, \"b\": [null, \"x\"]}");
+  EXPECT_EQ(text(Hex("0ff6060a02800c3200")), "bad");
+  EXPECT_EQ(text(Hex("0ff6040301800532")), "bad") << "a decimal cut short";
+  EXPECT_EQ(text(Hex("0ff60404028c32")), "12.50");
+}
+
+TEST(Query, Kinds) {
+  const auto kind = [](std::string_view sql) { return ClassifyQuery(sql).kind; };
+  EXPECT_EQ(kind("BEGIN"), QueryKind::kBegin);
+  EXPECT_EQ(kind(" /* c */ -- d\n# e\n commit"), QueryKind::kCommit);
+  EXPECT_EQ(kind("ROLLBACK"), QueryKind::kRollback);
+  EXPECT_EQ(kind("ROLLBACK TO `x`"), QueryKind::kRollbackToSavepoint);
+  EXPECT_EQ(kind("ROLLBACK WORK TO SAVEPOINT x"), QueryKind::kRollbackToSavepoint);
+  EXPECT_EQ(kind("/*!40000 ALTER TABLE t DISABLE KEYS */"), QueryKind::kDdl);
+  EXPECT_EQ(kind("/*M!100100 create table t(a int)*/"), QueryKind::kDdl);
+  EXPECT_EQ(kind("/* unclosed"), QueryKind::kOther);
+  EXPECT_EQ(kind("TRUNCATE t"), QueryKind::kDdl);
+  EXPECT_EQ(kind("(SELECT 1)"), QueryKind::kDml);
+  EXPECT_EQ(kind("insert into t values (1)"), QueryKind::kDml);
+  EXPECT_EQ(kind("FLUSH TABLES"), QueryKind::kOther);
+  EXPECT_EQ(kind("ANALYZE TABLE t"), QueryKind::kOther);
+  EXPECT_EQ(kind("SET PASSWORD = 'x'"), QueryKind::kOther);
+  EXPECT_EQ(kind(""), QueryKind::kOther);
+}
+
+TEST(Query, Savepoints) {
+  const auto name = [](std::string_view sql) { return ClassifyQuery(sql).name; };
+  EXPECT_EQ(name("SAVEPOINT `A b``c`"), "a b`c");
+  EXPECT_EQ(name("ROLLBACK TO `A b``c`"), "a b`c");
+  EXPECT_EQ(name("ROLLBACK TO SAVEPOINT s1"), "s1");
+  EXPECT_EQ(name("ROLLBACK TO `savepoint`"), "savepoint");
+  EXPECT_EQ(name("RELEASE SAVEPOINT `x`"), "x");
+}
+
+TEST(Query, Xids) {
+  const auto name = [](std::string_view sql) { return ClassifyQuery(sql).name; };
+  const std::string expected = CanonicalXid(1, "x", "");
+  EXPECT_EQ(expected, "1:78:");
+  EXPECT_EQ(name("XA COMMIT 'x'"), expected);
+  EXPECT_EQ(name("XA COMMIT X'78',X'',1"), expected);
+  EXPECT_EQ(name("XA ROLLBACK 0x78, '', 1"), expected);
+  EXPECT_EQ(name("XA PREPARE 'a''b','c',7"), CanonicalXid(7, "a'b", "c"));
+  EXPECT_EQ(name("XA COMMIT"), "");
+  EXPECT_EQ(name("XA COMMIT X'7',1"), "");
+  EXPECT_EQ(ClassifyQuery("XA COMMIT X'78',X'',1 ONE PHASE").kind, QueryKind::kXaCommitOnePhase);
+}
+
+TEST(Cursor, VariableIntegers) {
+  const auto read = [](std::string_view hex) {
+    const std::string bytes = Hex(hex);
+    Cursor in(bytes);
+    const std::uint64_t value = in.VarUnsigned();
+    return in.ok() && in.remaining() == 0 ? value : 987654321;
+  };
+  EXPECT_EQ(read("00"), 0u);
+  EXPECT_EQ(read("fe"), 127u);
+  EXPECT_EQ(read("0102"), 128u);
+  EXPECT_EQ(read("fbff07"), 65535u);
+  EXPECT_EQ(read("ffffffffffffffffff"), ~std::uint64_t{0});
+  EXPECT_EQ(read("01"), 987654321u) << "cut short";
+  const std::string negative = Hex("ebff0f");
+  EXPECT_EQ(Cursor(negative).VarSigned(), -65535 - 1 + 1);
+}
+
+}  // namespace
+}  // namespace shardlift::binlog
