@@ -23,7 +23,7 @@ base::Result<Uuid> ParseUuid(std::string_view text);
 // One transaction's name.
 struct Gtid {
   Uuid uuid{};
-  std::string tag;  // empty: untagged; lower case, at most 32 characters
+  std::string tag;           // empty: untagged; lower case, at most 32 characters
   std::uint64_t number = 0;  // from 1 to 2^63 - 2
   std::string ToText() const;
 };
@@ -57,8 +57,8 @@ class GtidSet {
   bool operator==(const GtidSet&) const = default;
 
   const std::map<Source, std::vector<Interval>>& sources() const { return sources_; }
-  // The body of COM_BINLOG_DUMP_GTID (sid count, then per sid its intervals; the tagged layout when `tagged` or when any
-  // source has a tag). Source: mysql-server Gtid_set::encode.
+  // The body of COM_BINLOG_DUMP_GTID (sid count, then per sid its intervals; the tagged layout when any source has a
+  // tag). The same bytes are in a PREVIOUS_GTIDS event; tests/mysql compares with what a server writes there.
   std::string EncodeForDump() const;
 
  private:

@@ -1,11 +1,11 @@
 // Where a reader of a source's binlog stands.
 //
-// MySQL: a GTID set. MariaDB: file and offset of one binlog incarnation (design 5.4); GTIDs there are for fail-over only.
-// SourcePosition hides which of the two it is; positions of different flavours are never compared (SL_CHECK).
+// MySQL: a GTID set. MariaDB: file and offset of one binlog incarnation (design 5.4); GTIDs there are for fail-over
+// only. SourcePosition hides which of the two it is; positions of different flavours are never compared (SL_CHECK).
 #pragma once
 
-#include <cstdint>
 #include <compare>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -57,7 +57,8 @@ class SourcePosition {
 
 class Session;
 // The position a reader of this session is sure to see: @@gtid_executed, or on MariaDB the global
-// Binlog_snapshot_file/_position. Must be called with no snapshot open in the session (facts: inside one it is not safe).
+// Binlog_snapshot_file/_position. Must be called with no snapshot open in the session (facts: inside one it is not
+// safe).
 base::Result<SourcePosition> ReadVisibleLowerBound(Session& session);
 // A position not before anything visible now: @@gtid_executed, or SHOW MASTER STATUS.
 base::Result<SourcePosition> ReadUpperBound(Session& session);

@@ -15,11 +15,38 @@ namespace shardlift::mysql {
 class Session;
 
 enum class ColumnType : std::uint8_t {
-  kTinyInt, kSmallInt, kMediumInt, kInt, kBigInt, kFloat, kDouble, kDecimal, kBit, kYear,
-  kDate, kTime, kDateTime, kTimestamp,
-  kChar, kVarchar, kTinyText, kText, kMediumText, kLongText,
-  kBinary, kVarbinary, kTinyBlob, kBlob, kMediumBlob, kLongBlob,
-  kEnum, kSet, kJson, kGeometry, kVector, kUnknown,
+  kTinyInt,
+  kSmallInt,
+  kMediumInt,
+  kInt,
+  kBigInt,
+  kFloat,
+  kDouble,
+  kDecimal,
+  kBit,
+  kYear,
+  kDate,
+  kTime,
+  kDateTime,
+  kTimestamp,
+  kChar,
+  kVarchar,
+  kTinyText,
+  kText,
+  kMediumText,
+  kLongText,
+  kBinary,
+  kVarbinary,
+  kTinyBlob,
+  kBlob,
+  kMediumBlob,
+  kLongBlob,
+  kEnum,
+  kSet,
+  kJson,
+  kGeometry,
+  kVector,
+  kUnknown,
 };
 
 struct Column {
@@ -29,10 +56,10 @@ struct Column {
   bool is_unsigned = false;
   bool nullable = false;
   bool generated = false;
-  std::uint32_t length = 0;        // characters for CHAR/VARCHAR, bytes for BINARY/VARBINARY, bits for BIT
-  std::uint8_t fraction = 0;       // fractional digits of temporal types; scale of DECIMAL
-  std::uint8_t precision = 0;      // DECIMAL
-  std::string charset;             // empty for non-text
+  std::uint32_t length = 0;    // characters for CHAR/VARCHAR, bytes for BINARY/VARBINARY, bits for BIT
+  std::uint8_t fraction = 0;   // fractional digits of temporal types; scale of DECIMAL
+  std::uint8_t precision = 0;  // DECIMAL
+  std::string charset;         // empty for non-text
   std::string collation;
   std::vector<std::string> members;  // ENUM / SET member texts in UTF-8
   bool is_integer() const { return type <= ColumnType::kBigInt; }
@@ -41,7 +68,7 @@ struct Column {
 };
 
 struct UniqueKey {
-  std::string name;                // "PRIMARY" for the primary key
+  std::string name;                  // "PRIMARY" for the primary key
   std::vector<std::size_t> columns;  // indexes into TableSchema::columns
 };
 
@@ -58,8 +85,8 @@ struct TableName {
 struct TableSchema {
   TableName name;
   std::vector<Column> columns;
-  std::vector<UniqueKey> unique_keys;  // PRIMARY first if there is one; only keys whose columns are all NOT NULL
-  std::uint64_t rows_estimate = 0;     // information_schema's guess
+  std::vector<UniqueKey> unique_keys;       // PRIMARY first if there is one; only keys whose columns are all NOT NULL
+  std::uint64_t rows_estimate = 0;          // information_schema's guess
   int Find(std::string_view column) const;  // -1 if there is none; column names compare without case
 };
 

@@ -7,8 +7,8 @@
 // Errors: kEnvironment for lost or refused connections (effect kUnknown when a statement was in flight), kDuplicate
 // for error 1062, kUsage for access-denied and unknown database, kRefused/kInternal for other server errors. Messages
 // carry the endpoint and the server's error number, never a statement's values: pass a `what` that names the step.
-// A session never reconnects by itself. Thread rules: one thread at a time; Kill() of another session's id is how a stuck
-// one is ended.
+// A session never reconnects by itself. Thread rules: one thread at a time; Kill() of another session's id is how a
+// stuck one is ended.
 #pragma once
 
 #include <chrono>
@@ -92,7 +92,8 @@ class Session {
   // Rows affected (found rows are not counted: CLIENT_FOUND_ROWS is off).
   base::Result<std::uint64_t> ExecuteCount(std::string_view sql, std::string_view what);
   base::Result<Rows> Query(std::string_view sql, std::string_view what);
-  // Streams without buffering the result on the client. The stream borrows the session until it is destroyed or drained.
+  // Streams without buffering the result on the client. The stream borrows the session until it is destroyed or
+  // drained.
   base::Result<std::unique_ptr<RowStream>> OpenStream(std::string_view sql, std::string_view what);
   // LOAD DATA LOCAL INFILE with `data` as the file. `sql` must name any file. Needs options.local_infile.
   base::Result<LoadDataResult> LoadData(std::string_view sql, std::string_view data, std::string_view what);
@@ -103,17 +104,18 @@ class Session {
   std::string Quote(std::string_view text) const;
 
   // The raw replication stream. After StartBinlogDump* only ReadPacket and Shutdown may be called.
-  base::Status StartBinlogDump(const FilePosition& start, std::uint32_t server_id);                   // COM_BINLOG_DUMP
-  base::Status StartBinlogDumpGtid(const GtidSet& executed, std::uint32_t server_id);                 // COM_BINLOG_DUMP_GTID
+  base::Status StartBinlogDump(const FilePosition& start, std::uint32_t server_id);    // COM_BINLOG_DUMP
+  base::Status StartBinlogDumpGtid(const GtidSet& executed, std::uint32_t server_id);  // COM_BINLOG_DUMP_GTID
   // One packet without its header; first byte 0x00 means an event follows. The view lives until the next call.
   // An EOF or error packet is a failed Status with the server's error number.
   base::Result<std::string_view> ReadPacket();
   // Makes a blocked ReadPacket or query of another thread return with an error. The one call that is thread-safe.
   void Shutdown();
 
+  struct Impl;  // of this folder only
+
  private:
   friend class RowStream;
-  struct Impl;
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
