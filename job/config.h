@@ -15,10 +15,10 @@
 namespace shardlift::job {
 
 struct SourceConfig {
-  mysql::Endpoint endpoint;       // endpoint.name is the source's name; the password is loaded already
-  std::uint32_t server_id = 0;    // of our reader as a replica; default: derived from job and source name
-  // "reader": {connection keys}: a MySQL replica of this source that chunks are read from. MySQL only: on MariaDB chunks
-  // must be read on the server whose binlog is followed.
+  mysql::Endpoint endpoint;     // endpoint.name is the source's name; the password is loaded already
+  std::uint32_t server_id = 0;  // of our reader as a replica; default: derived from job and source name
+  // "reader": {connection keys}: a MySQL replica of this source that chunks are read from. MySQL only: on MariaDB
+  // chunks must be read on the server whose binlog is followed.
   std::optional<mysql::Endpoint> reader;
 };
 
@@ -41,9 +41,9 @@ struct CopyConfig {
 };
 
 struct ApplyConfig {
-  std::uint32_t batch_changes_max = 2000;   // changes per lane transaction
+  std::uint32_t batch_changes_max = 2000;  // changes per lane transaction
   std::uint64_t batch_bytes_max = 4ull << 20;
-  std::uint32_t retry_seconds = 120;        // how long a lost shard is waited for before exit 3
+  std::uint32_t retry_seconds = 120;  // how long a lost shard is waited for before exit 3
 };
 
 struct JobConfig {
@@ -59,8 +59,8 @@ struct JobConfig {
   std::string fingerprint;
 };
 
-// kUsage with file and path ("job.json: sources[2].port: ...") and a remedy; unknown keys suggest the nearest known one,
-// duplicate keys are errors, // and /* */ comments are allowed. Secrets: "password_file" or "password_env" only.
+// kUsage with file and path ("job.json: sources[2].port: ...") and a remedy; unknown keys suggest the nearest known
+// one, duplicate keys are errors, // and /* */ comments are allowed. Secrets: "password_file" or "password_env" only.
 // Mapping entries are objects, or strings naming a file relative to the job file.
 base::Result<JobConfig> LoadJobConfig(const std::string& path);
 
