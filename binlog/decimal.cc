@@ -26,7 +26,7 @@ bool ReadGroup(const unsigned char*& in, unsigned digits, char*& out) {
 
 }  // namespace
 
-std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, bool zerofill, Arena& arena) {
+std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena) {
   if (precision == 0 || precision > kDecimalPrecisionMax || scale > precision || scale > kDecimalScaleMax) {
     in.Fail();
     return {};
@@ -62,7 +62,7 @@ std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, boo
   char* p = out;
   if (negative) *p++ = '-';
   unsigned first = 0;
-  while (!zerofill && first < whole && digits[first] == '0') ++first;
+  while (first < whole && digits[first] == '0') ++first;
   if (first == whole) *p++ = '0';
   p = std::copy(digits.data() + first, digits.data() + whole, p);
   if (scale > 0) {

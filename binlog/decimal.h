@@ -13,6 +13,6 @@ inline constexpr unsigned kDecimalScaleMax = 38;  // MySQL allows 30, MariaDB 38
 
 // Fails the cursor for digits that are none, or a precision and scale no server has. `zerofill`: print all whole
 // digits.
-std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, bool zerofill, Arena& arena);
+std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena);
 
 }  // namespace shardlift::binlog

@@ -149,7 +149,7 @@ class Printer {
     const unsigned precision = in.U8();
     const unsigned scale = in.U8();
     Arena arena;
-    const std::string_view text = ReadDecimal(in, precision, scale, false, arena);
+    const std::string_view text = ReadDecimal(in, precision, scale, arena);
     if (!in.ok()) return Corrupt("JSON decimal that is none");
     out_ += text;
     return base::Ok();

@@ -31,8 +31,6 @@ Value Integer(std::uint64_t raw, unsigned bytes, bool is_unsigned) {
   return Value::Int(static_cast<std::int64_t>(raw << shift) >> shift);
 }
 
-bool Zerofill(const mysql::Column& column) { return column.column_type.find("zerofill") != std::string::npos; }
-
 Value Year(std::uint8_t stored, bool is_unsigned) {
   const unsigned year = stored == 0 ? 0 : 1900u + stored;
   return is_unsigned ? Value::UInt(year) : Value::Int(year);
@@ -105,7 +103,7 @@ Value RowDecoder::ReadValue(const mysql::Column& column, const WireColumn& wire,
     case WireType::kBit: return Value::UInt(in.Big((wire.size + 7u) / 8));
     case WireType::kEnum:
     case WireType::kSet: return Value::UInt(in.Little(wire.size));
-    case WireType::kNewDecimal: return Value::Bytes(ReadDecimal(in, wire.size, wire.scale, Zerofill(column), arena_));
+    case WireType::kNewDecimal: return Value::Bytes(ReadDecimal(in, wire.size, wire.scale, arena_));
     case WireType::kDate:
     case WireType::kNewDate:
     case WireType::kTime:

@@ -20,15 +20,14 @@ std::string Hex(std::string_view hex) {
 
 TEST(Decimal, Text) {
   Arena arena;
-  const auto text = [&](std::string_view hex, unsigned precision, unsigned scale, bool zerofill = false) {
+  const auto text = [&](std::string_view hex, unsigned precision, unsigned scale) {
     const std::string bytes = Hex(hex);
     Cursor in(bytes);
-    const std::string out(ReadDecimal(in, precision, scale, zerofill, arena));
+    const std::string out(ReadDecimal(in, precision, scale, arena));
     return in.ok() ? out : "bad";
   };
   EXPECT_EQ(text("8000000c32", 10, 2), "12.50");
   EXPECT_EQ(text("7ffffff3cd", 10, 2), "-12.50");
-  EXPECT_EQ(text("8000000c32", 10, 2, true), "00000012.50");
   EXPECT_EQ(text("810dfb38d204d2", 14, 4), "1234567890.1234");
   EXPECT_EQ(text("7ef204c72dfb2d", 14, 4), "-1234567890.1234");
   EXPECT_EQ(text("80", 1, 0), "0");
@@ -84,7 +83,7 @@ TEST(Temporal, Timestamp2) {
   EXPECT_EQ(text("000000000000", 3), "0000-00-00 00:00:00.000");
   EXPECT_EQ(text("00000001", 0), "1970-01-01 00:00:01");
   EXPECT_EQ(text("7fffffff0f423f", 6), "2038-01-19 03:14:07.999999");
-  EXPECT_EQ(text("65e0c8ff", 0), "2024-02-29 18:12:47");
+  EXPECT_EQ(text("65e0c8ff", 0), "2024-02-29 18:12:15");
 }
 
 TEST(Json, Doubles) {
@@ -119,7 +118,7 @@ TEST(Json, Text) {
                  "ab" + Hex("02000c00") + Hex("040000") + Hex("0c0a00") + Hex("0178")),
             "{\"a\": 1, \"b\": [null, \"x\"]}");
   EXPECT_EQ(text(Hex("0ff6060a02800c3200")), "bad");
-  EXPECT_EQ(text(Hex("0ff6040301800532")), "bad") << "a decimal cut short";
+  EXPECT_EQ(text(Hex("0ff603030180")), "bad") << "a decimal cut short";
   EXPECT_EQ(text(Hex("0ff60404028c32")), "12.50");
 }
 

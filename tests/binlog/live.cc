@@ -1,0 +1,181 @@
+#include "tests/binlog/live.h"
+
+#include <fmt/format.h>
+
+namespace shardlift::binlog {
+namespace {
+
+class Servers : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    auto group = rehearse::ServerGroup::Create();
+    ASSERT_TRUE(group.ok()) << group.status().message();
+    group_ = std::move(*group);
+    rehearse::ServerSpec maria;
+    maria.name = "maria";
+    maria.flavour = mysql::Flavour::kMariaDb;
+    rehearse::ServerSpec my;
+    my.name = "mysql";
+    my.flavour = mysql::Flavour::kMySql;
+    const base::Status status = group_->Start({maria, my});
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  void TearDown() override { group_.reset(); }
+  rehearse::ServerGroup& group() { return *group_; }
+
+ private:
+  std::unique_ptr<rehearse::ServerGroup> group_;
+};
+
+Servers* const g_servers = static_cast<Servers*>(::testing::AddGlobalTestEnvironment(new Servers));
+
+}  // namespace
+
+OwnedValue OwnedValue::From(const mysql::Value& v) {
+  OwnedValue owned{v, {}};
+  if (v.kind == mysql::ValueKind::kBytes) owned.bytes = v.bytes;
+  return owned;
+}
+
+mysql::Value OwnedValue::Get() const {
+  return value.kind == mysql::ValueKind::kBytes ? mysql::Value::Bytes(bytes) : value;
+}
+
+std::string Describe(const mysql::Value& value) {
+  switch (value.kind) {
+    case mysql::ValueKind::kAbsent: return "absent";
+    case mysql::ValueKind::kNull: return "NULL";
+    case mysql::ValueKind::kInt: return fmt::format("{}", value.i);
+    case mysql::ValueKind::kUInt: return fmt::format("{}u", value.u);
+    case mysql::ValueKind::kFloat: return fmt::format("{:a}f", value.f);
+    case mysql::ValueKind::kDouble: return fmt::format("{:a}", value.d);
+    case mysql::ValueKind::kBytes: break;
+  }
+  std::string text;
+  for (const char c : value.bytes.substr(0, 400)) {
+    text += c >= ' ' && c <= '~' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return fmt::format("{} bytes '{}'", value.bytes.size(), text);
+}
+
+std::string FlavourOf(const ::testing::TestParamInfo<mysql::Flavour>& info) {
+  return std::string(mysql::FlavourName(info.param));
+}
+
+rehearse::Server& LiveTest::ServerOf(mysql::Flavour flavour) {
+  return g_servers->group().Get(flavour == mysql::Flavour::kMariaDb ? "maria" : "mysql");
+}
+
+std::unique_ptr<mysql::Session> LiveTest::Connect(mysql::Flavour flavour) {
+  auto session = mysql::Session::Open(ServerOf(flavour).endpoint(), {});
+  EXPECT_TRUE(session.ok()) << session.status().message();
+  return session.ok() ? std::move(*session) : nullptr;
+}
+
+void LiveTest::SetUp() {
+  session_ = Connect(GetParam());
+  ASSERT_NE(session_, nullptr);
+  Sql("DROP DATABASE IF EXISTS db");
+  Sql("CREATE DATABASE db CHARACTER SET utf8mb4");
+  Sql("USE db");
+  Sql("CREATE TABLE marks (id INT PRIMARY KEY)");
+  Watch("marks");
+}
+
+void LiveTest::SqlOn(mysql::Session& session, std::string_view sql) {
+  const base::Status status = session.Execute(sql, "test");
+  ASSERT_TRUE(status.ok()) << status.message() << "\n" << sql;
+}
+
+std::string LiveTest::One(std::string_view sql) {
+  auto rows = session_->Query(sql, "test");
+  EXPECT_TRUE(rows.ok()) << rows.status().message();
+  return rows.ok() && !rows->rows.empty() ? rows->rows[0][0].value_or("NULL") : "";
+}
+
+const mysql::TableSchema& LiveTest::Watch(const std::string& table) {
+  auto schema = mysql::ReadTableSchema(*session_, {"db", table});
+  EXPECT_TRUE(schema.ok()) << schema.status().message();
+  auto& slot = watched_[table];
+  slot = std::make_unique<mysql::TableSchema>(schema.ok() ? std::move(*schema) : mysql::TableSchema{});
+  return *slot;
+}
+
+void LiveTest::OpenStream() {
+  auto start = mysql::ReadUpperBound(*session_);
+  ASSERT_TRUE(start.ok()) << start.status().message();
+  OpenStreamAt(*start);
+}
+
+void LiveTest::OpenStreamAt(const mysql::SourcePosition& start) {
+  StreamOptions options;
+  options.endpoint = session_->endpoint();
+  options.server_id = 4711;
+  options.start = start;
+  options.tables = [this](std::string_view schema, std::string_view table) -> const mysql::TableSchema* {
+    const auto found = watched_.find(table);
+    return schema == "db" && found != watched_.end() ? found->second.get() : nullptr;
+  };
+  stream_.reset();
+  auto stream = GroupStream::Open(options);
+  ASSERT_TRUE(stream.ok()) << stream.status().message();
+  stream_ = std::move(*stream);
+}
+
+std::vector<OwnedGroup> LiveTest::ReadAll() {
+  const int mark = ++marks_;
+  auto other = Connect(GetParam());
+  SqlOn(*other, fmt::format("INSERT INTO db.marks VALUES ({})", mark));
+  std::vector<OwnedGroup> groups;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (std::chrono::steady_clock::now() < deadline) {
+    auto item = stream_->Next(std::chrono::milliseconds(200));
+    if (!item.ok()) {
+      ADD_FAILURE() << item.status().message();
+      return groups;
+    }
+    if (!item->group) continue;
+    const CommitGroup& group = *item->group;
+    OwnedGroup owned{group.kind, group.has_xa_rows, group.gtid, group.begin, group.end, group.statements, {}};
+    bool marked = false;
+    const base::Status status = group.ForEachRow([&](const RowChange& change) {
+      OwnedChange copy;
+      copy.table = change.table->name.table;
+      copy.op = change.op;
+      for (const mysql::Value& value : change.before) copy.before.push_back(OwnedValue::From(value));
+      for (const mysql::Value& value : change.after) copy.after.push_back(OwnedValue::From(value));
+      marked = marked || (copy.table == "marks" && change.after[0].i == mark);
+      owned.changes.push_back(std::move(copy));
+      return base::Ok();
+    });
+    EXPECT_TRUE(status.ok()) << status.message();
+    if (marked) return groups;
+    groups.push_back(std::move(owned));
+  }
+  ADD_FAILURE() << "the mark did not come";
+  return groups;
+}
+
+std::vector<std::string> LiveTest::Texts(const std::vector<OwnedGroup>& groups) {
+  std::vector<std::string> texts;
+  const auto text = [](const std::vector<OwnedValue>& image) {
+    std::string out;
+    for (const OwnedValue& v : image) {
+      if (!out.empty()) out += ' ';
+      out += v.value.kind == mysql::ValueKind::kBytes ? v.bytes : Describe(v.value);
+    }
+    return out;
+  };
+  for (const OwnedGroup& group : groups) {
+    for (const OwnedChange& change : group.changes) {
+      switch (change.op) {
+        case RowOp::kInsert: texts.push_back("I " + text(change.after)); break;
+        case RowOp::kUpdate: texts.push_back("U " + text(change.before) + " > " + text(change.after)); break;
+        case RowOp::kDelete: texts.push_back("D " + text(change.before)); break;
+      }
+    }
+  }
+  return texts;
+}
+
+}  // namespace shardlift::binlog

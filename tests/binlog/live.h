@@ -1,0 +1,78 @@
+// What the tests on real servers share: one server of each flavour for the whole program, a reader of its binlog that
+// keeps owned copies, and a mark to know that everything written so far was read.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "binlog/stream.h"
+#include "mysql/schema.h"
+#include "mysql/session.h"
+#include "rehearse/server.h"
+
+namespace shardlift::binlog {
+
+// A Value that owns its bytes.
+struct OwnedValue {
+  mysql::Value value;
+  std::string bytes;
+  static OwnedValue From(const mysql::Value& v);
+  mysql::Value Get() const;
+};
+std::string Describe(const mysql::Value& value);
+
+struct OwnedChange {
+  std::string table;
+  RowOp op = RowOp::kInsert;
+  std::vector<OwnedValue> before;
+  std::vector<OwnedValue> after;
+};
+
+struct OwnedGroup {
+  GroupKind kind = GroupKind::kCommit;
+  bool has_xa_rows = false;
+  mysql::Gtid gtid;
+  mysql::FilePosition begin;
+  mysql::FilePosition end;
+  std::vector<Statement> statements;
+  std::vector<OwnedChange> changes;
+};
+
+class LiveTest : public ::testing::TestWithParam<mysql::Flavour> {
+ protected:
+  static rehearse::Server& ServerOf(mysql::Flavour flavour);
+  static std::unique_ptr<mysql::Session> Connect(mysql::Flavour flavour);
+
+  void SetUp() override;
+
+  bool maria() const { return GetParam() == mysql::Flavour::kMariaDb; }
+  void Sql(std::string_view sql) { SqlOn(*session_, sql); }
+  static void SqlOn(mysql::Session& session, std::string_view sql);
+  std::string One(std::string_view sql);
+
+  // Reads the schema of db.`table` and has the reader decode it from then on.
+  const mysql::TableSchema& Watch(const std::string& table);
+  // Starts the reader at the server's present end, or at `start`.
+  void OpenStream();
+  void OpenStreamAt(const mysql::SourcePosition& start);
+  // Everything up to what is written now.
+  std::vector<OwnedGroup> ReadAll();
+  // "I 1 a", "U 1 a > 1 b", "D 1 b" of all changes; tables of two columns.
+  static std::vector<std::string> Texts(const std::vector<OwnedGroup>& groups);
+
+  std::unique_ptr<mysql::Session> session_;
+  std::map<std::string, std::unique_ptr<mysql::TableSchema>, std::less<>> watched_;
+  std::unique_ptr<GroupStream> stream_;
+
+ private:
+  int marks_ = 0;
+};
+
+std::string FlavourOf(const ::testing::TestParamInfo<mysql::Flavour>& info);
+
+}  // namespace shardlift::binlog
