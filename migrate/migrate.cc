@@ -8,6 +8,7 @@
 #include "base/events.h"
 #include "base/progress.h"
 #include "migrate/lane_claim.h"
+#include "migrate/routing_record.h"
 #include "migrate/run_state.h"
 #include "migrate/source_pipeline.h"
 
@@ -48,7 +49,7 @@ std::uint64_t RowsEstimated(const Pipelines& pipelines) {
 class Watch {
  public:
   Watch(const MigrateOptions& options, const Pipelines& pipelines, JobLocks* locks, RunState* state)
-      : options_(options), pipelines_(pipelines), locks_(locks), state_(state), progress_("rows") {}
+      : options_(options), pipelines_(pipelines), locks_(locks), state_(state), progress_("migrate") {}
 
   // kStopped when the run was asked to stop.
   Status Run() {
@@ -144,6 +145,7 @@ Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOpt
   const auto started_at = Clock::now();
   SL_ASSIGN(const store::Router router, store::Router::Create(config.routing.buckets, config.routing.ranges));
   SL_ASSIGN(const auto locks, JobLocks::Acquire(config, options.takeover));
+  SL_TRY(CheckRouting(config));
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, true));
   RunState state;
   Pipelines pipelines;
