@@ -136,6 +136,10 @@ void GroupStream::Impl::ReadPackets() {
       queue.Close(Explain(packet.status()));
       return;
     }
+    if (packet->size() > kEventBytesMax) {
+      queue.Close({base::Code::kEnvironment, "the binlog connection was lost, or sent a packet larger than any event"});
+      return;
+    }
     if (!queue.Push(std::string(*packet))) return;
   }
 }

@@ -233,9 +233,9 @@ std::vector<TypeCase> StringCases() {
       {"ENUM(" + members + ") CHARACTER SET gbk", [](Random& random) { return fmt::format("{}", random() % 301); }});
   cases.push_back({"SET('a','b','c')", [](Random& random) { return fmt::format("{}", random() % 8); }});
   members.clear();
-  for (int i = 0; i < 64; ++i) members += fmt::format("{}'m{}'", i == 0 ? "" : ",", i);
+  for (int i = 0; i < 40; ++i) members += fmt::format("{}'m{}'", i == 0 ? "" : ",", i);
   cases.push_back({"SET(" + members + ")",
-                   Pick({"0", "18446744073709551615"}, [](Random& random) { return fmt::format("{}", random()); })});
+                   Pick({"0", "1099511627775"}, [](Random& random) { return fmt::format("{}", random() >> 24); })});
   return cases;
 }
 
