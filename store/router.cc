@@ -43,7 +43,7 @@ std::uint32_t RoutingHash(std::uint32_t account_type, std::string_view account_k
 std::string BucketSql(std::string_view account_type_sql, std::string_view account_key_sql, std::uint32_t buckets) {
   auto xor_shift = [](const std::string& x, int bits) { return fmt::format("({0} ^ ({0} >> {1}))", x, bits); };
   auto multiply = [](const std::string& x, std::uint32_t by) { return fmt::format("({} * {} & 4294967295)", x, by); };
-  std::string h = fmt::format("CRC32(CONCAT({}, ':', CAST({} AS BINARY)))", account_type_sql, account_key_sql);
+  std::string h = fmt::format("CRC32(CONCAT({}, ':', {}))", account_type_sql, account_key_sql);
   h = xor_shift(h, 16);
   h = multiply(h, 0x85ebca6bu);
   h = xor_shift(h, 13);

@@ -1,0 +1,165 @@
+#include "mapping/column_reader.h"
+
+#include <limits>
+
+#include "mapping/datetime.h"
+#include "mapping/typecheck.h"
+
+namespace shardlift::mapping {
+
+using base::Code;
+using base::Status;
+using mysql::ColumnType;
+using mysql::ValueKind;
+
+namespace {
+
+constexpr std::uint64_t kLongBytes = 0xFFFFFFFFu;
+
+unsigned IntegerBits(const mysql::Column& column) {
+  switch (column.type) {
+    case ColumnType::kTinyInt: return 8;
+    case ColumnType::kSmallInt: return 16;
+    case ColumnType::kMediumInt: return 24;
+    case ColumnType::kInt: return 32;
+    case ColumnType::kBit: return column.length == 0 || column.length > 64 ? 64 : column.length;
+    case ColumnType::kYear: return 16;
+    default: return 64;
+  }
+}
+
+std::uint64_t StoredBytesMax(const mysql::Column& column) {
+  switch (column.type) {
+    case ColumnType::kTinyText:
+    case ColumnType::kTinyBlob: return 0xFF;
+    case ColumnType::kText:
+    case ColumnType::kBlob: return 0xFFFF;
+    case ColumnType::kMediumText:
+    case ColumnType::kMediumBlob: return 0xFFFFFF;
+    case ColumnType::kLongText:
+    case ColumnType::kLongBlob:
+    case ColumnType::kJson: return kLongBytes;
+    default: return column.length;
+  }
+}
+
+// UTF-8 bytes of the longest value; CHAR and VARCHAR count characters, the TEXT types bytes.
+std::uint64_t TextBytesMax(const mysql::Column& column) {
+  Charset charset = FindCharset(column.charset);
+  bool counts_characters = column.type == ColumnType::kChar || column.type == ColumnType::kVarchar;
+  if (!counts_characters) return StoredBytesMax(column) * Utf8Expansion(charset);
+  std::uint64_t per_character = charset == Charset::kAscii ? 1 : column.charset == "utf8mb4" ? 4 : 3;
+  return column.length * per_character;
+}
+
+std::uint64_t MemberBytesMax(const mysql::Column& column) {
+  std::uint64_t longest = 0;
+  std::uint64_t total = 0;
+  for (const std::string& member : column.members) {
+    longest = std::max<std::uint64_t>(longest, member.size());
+    total += member.size() + 1;
+  }
+  return column.type == ColumnType::kSet ? total : longest;
+}
+
+bool IsZerofill(const mysql::Column& column) { return column.column_type.find("zerofill") != std::string::npos; }
+
+}  // namespace
+
+base::Result<Type> ColumnTypeOf(const mysql::Column& column) {
+  Type type;
+  type.nullable = column.nullable;
+  if (column.is_integer() || column.type == ColumnType::kBit || column.type == ColumnType::kYear) {
+    bool is_unsigned = column.is_unsigned || !column.is_integer();
+    unsigned bits = IntegerBits(column);
+    Int128 span = Int128{1} << bits;
+    SetInteger(&type, is_unsigned, is_unsigned ? Int128{0} : -span / 2, is_unsigned ? span - 1 : span / 2 - 1);
+    return type;
+  }
+  if (column.is_text()) {
+    if (FindCharset(column.charset) == Charset::kUnsupported) {
+      return Status(Code::kUsage, "column " + column.name + " has character set " + column.charset +
+                                      "; supported are utf8mb4, utf8mb3, ascii, latin1 and gbk");
+    }
+    type.kind = Kind::kText;
+    type.bytes_max = TextBytesMax(column);
+    return type;
+  }
+  if (column.is_binary()) {
+    type.kind = Kind::kBinary;
+    type.bytes_max = StoredBytesMax(column);
+    return type;
+  }
+  type.fraction = column.fraction;
+  switch (column.type) {
+    case ColumnType::kEnum:
+    case ColumnType::kSet:
+      type.kind = Kind::kText;
+      type.bytes_max = MemberBytesMax(column);
+      return type;
+    case ColumnType::kDateTime:
+    case ColumnType::kTimestamp: type.kind = Kind::kDateTime; return type;
+    case ColumnType::kDate: type.kind = Kind::kDate; return type;
+    case ColumnType::kTime: type.kind = Kind::kTime; return type;
+    case ColumnType::kJson:
+      type.kind = Kind::kJson;
+      type.bytes_max = kLongBytes;
+      return type;
+    case ColumnType::kDecimal:
+      if (IsZerofill(column)) break;
+      type.kind = Kind::kDecimal;
+      type.bytes_max = column.precision + 3u;
+      return type;
+    default: break;
+  }
+  return Status(Code::kUsage, "column " + column.name + " has type " + column.column_type +
+                                  ", which expressions do not support yet; put it under \"ignore\"");
+}
+
+ColumnReader::ColumnReader(const mysql::Column& column) : type_(column.type), members_(column.members) {
+  if (column.is_text()) charset_ = FindCharset(column.charset);
+}
+
+const char* ColumnReader::ReadMembers(std::uint64_t mask, StringPool& pool, Val* out) const {
+  if (type_ == ColumnType::kEnum) {
+    if (mask > members_.size()) return "an ENUM ordinal without a member";
+    *out = Val::Bytes(mask == 0 ? std::string_view() : std::string_view(members_[mask - 1]));
+    return nullptr;
+  }
+  if (members_.size() < 64 && (mask >> members_.size()) != 0) return "a SET bit without a member";
+  std::string& text = pool.New();
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if ((mask >> i & 1) == 0) continue;
+    if (!text.empty()) text.push_back(',');
+    text.append(members_[i]);
+  }
+  *out = Val::Bytes(text);
+  return nullptr;
+}
+
+const char* ColumnReader::Read(const mysql::Value& value, StringPool& pool, Val* out) const {
+  switch (value.kind) {
+    case ValueKind::kNull: *out = Val(); return nullptr;
+    case ValueKind::kInt: *out = Val::Bits(static_cast<std::uint64_t>(value.i)); return nullptr;
+    case ValueKind::kUInt:
+      if (type_ == ColumnType::kEnum || type_ == ColumnType::kSet) return ReadMembers(value.u, pool, out);
+      *out = Val::Bits(value.u);
+      return nullptr;
+    case ValueKind::kBytes: break;
+    default: return "a value of an unexpected kind";
+  }
+  *out = Val::Bytes(value.bytes);
+  switch (type_) {
+    case ColumnType::kDate:
+    case ColumnType::kDateTime:
+    case ColumnType::kTimestamp: return IsRealDate(value.bytes) ? nullptr : "a zero or impossible date";
+    default: break;
+  }
+  if (IsPassThrough(charset_)) return nullptr;
+  std::string& text = pool.New();
+  if (!AppendUtf8(charset_, value.bytes, &text)) return "bytes that its character set does not have";
+  *out = Val::Bytes(text);
+  return nullptr;
+}
+
+}  // namespace shardlift::mapping

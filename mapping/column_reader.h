@@ -1,0 +1,67 @@
+// One column value of a legacy row as the expressions see it. Internal to mapping/.
+//
+// Text becomes UTF-8, ENUM and SET their members' texts, temporal values are checked to be real dates; the rest passes.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mapping/ast.h"
+#include "mapping/charset.h"
+#include "mysql/schema.h"
+#include "mysql/value.h"
+
+namespace shardlift::mapping {
+
+// A value of the expression language. Which member counts follows from the node's static type.
+struct Val {
+  bool null = true;
+  std::uint64_t bits = 0;  // kInt, read as signed or unsigned by the type
+  std::string_view bytes;  // all other kinds
+
+  static Val Bits(std::uint64_t bits) { return {false, bits, {}}; }
+  static Val Bytes(std::string_view bytes) { return {false, 0, bytes}; }
+  static Val Bool(bool value) { return {false, value ? 1u : 0u, {}}; }
+};
+
+// Reusable strings for the values of one row: no allocation once their capacities have grown.
+class StringPool {
+ public:
+  std::string& New() {
+    if (used_ == strings_.size()) strings_.emplace_back();
+    std::string& string = strings_[used_++];
+    string.clear();
+    return string;
+  }
+  // Forgets the strings of the last row; gives back the memory of unusually large ones.
+  void Reset() {
+    for (std::size_t i = 0; i < used_; ++i) {
+      if (strings_[i].capacity() > kKeepBytes) std::string().swap(strings_[i]);
+    }
+    used_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kKeepBytes = 1u << 20;
+  std::deque<std::string> strings_;
+  std::size_t used_ = 0;
+};
+
+class ColumnReader {
+ public:
+  explicit ColumnReader(const mysql::Column& column);
+  // nullptr when done, else the reason why the value is a bad one.
+  const char* Read(const mysql::Value& value, StringPool& pool, Val* out) const;
+
+ private:
+  const char* ReadMembers(std::uint64_t mask, StringPool& pool, Val* out) const;
+
+  mysql::ColumnType type_;
+  Charset charset_ = Charset::kUtf8;
+  std::vector<std::string> members_;
+};
+
+}  // namespace shardlift::mapping

@@ -1,0 +1,321 @@
+#include "mapping/eval.h"
+
+#include <charconv>
+#include <limits>
+
+#include "mapping/datetime.h"
+
+namespace shardlift::mapping {
+
+namespace {
+
+constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
+constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
+constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
+
+bool IsTemporal(Kind kind) { return kind == Kind::kDateTime || kind == Kind::kDate; }
+
+bool FitsIn(const Type& type, Int128 value) {
+  return type.is_unsigned ? value >= 0 && value <= kUnsignedMax : value >= kSignedMin && value <= kSignedMax;
+}
+
+// Shorter texts of the same moment stand for zeros behind: '2023-01-02' = '2023-01-02 00:00:00.000'.
+int CompareTimes(std::string_view a, std::string_view b) {
+  static constexpr std::string_view kZeros = "0000-00-00 00:00:00.000000";
+  for (std::size_t i = 0; i < kZeros.size(); ++i) {
+    char x = i < a.size() ? a[i] : kZeros[i];
+    char y = i < b.size() ? b[i] : kZeros[i];
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return 0;
+}
+
+bool Holds(Op op, int order) {
+  switch (op) {
+    case Op::kEqual:
+    case Op::kNullSafeEqual: return order == 0;
+    case Op::kNotEqual: return order != 0;
+    case Op::kLess: return order < 0;
+    case Op::kLessEqual: return order <= 0;
+    case Op::kGreater: return order > 0;
+    default: return order >= 0;
+  }
+}
+
+bool IsTrue(const Val& value) { return !value.null && value.bits != 0; }
+bool IsFalse(const Val& value) { return !value.null && value.bits == 0; }
+
+}  // namespace
+
+Int128 IntegerOf(const Type& type, const Val& value) {
+  return type.is_unsigned ? Int128{value.bits} : Int128{static_cast<std::int64_t>(value.bits)};
+}
+
+int CompareValues(const Type& a_type, const Val& a, const Type& b_type, const Val& b) {
+  if (a_type.kind == Kind::kInt) {
+    Int128 x = IntegerOf(a_type, a);
+    Int128 y = IntegerOf(b_type, b);
+    return x < y ? -1 : x > y ? 1 : 0;
+  }
+  if (IsTemporal(a_type.kind)) return CompareTimes(a.bytes, b.bytes);
+  int order = a.bytes.compare(b.bytes);
+  return order < 0 ? -1 : order > 0 ? 1 : 0;
+}
+
+void AppendInteger(const Type& type, const Val& value, std::string* out) {
+  char digits[24];
+  char* end = type.is_unsigned
+                  ? std::to_chars(digits, digits + sizeof(digits), value.bits).ptr
+                  : std::to_chars(digits, digits + sizeof(digits), static_cast<std::int64_t>(value.bits)).ptr;
+  out->append(digits, static_cast<std::size_t>(end - digits));
+}
+
+bool Evaluator::EvalCondition(const Expr& expr, Val* out) {
+  if (!Eval(expr, out)) return false;
+  if (!out->null) *out = Val::Bool(out->bits != 0);
+  return true;
+}
+
+bool Evaluator::Eval(const Expr& expr, Val* out) {
+  switch (expr.op) {
+    case Op::kColumn: return EvalColumn(expr, out);
+    case Op::kIntLiteral: *out = Val::Bits(expr.is_negative ? 0 - expr.number : expr.number); return true;
+    case Op::kTextLiteral:
+    case Op::kBinaryLiteral: *out = Val::Bytes(expr.text); return true;
+    case Op::kNull: *out = Val(); return true;
+    case Op::kTrue: *out = Val::Bool(true); return true;
+    case Op::kFalse: *out = Val::Bool(false); return true;
+    case Op::kNegate:
+    case Op::kAdd:
+    case Op::kSubtract:
+    case Op::kMultiply:
+    case Op::kIntDivide:
+    case Op::kModulo: return EvalArithmetic(expr, out);
+    case Op::kEqual:
+    case Op::kNotEqual:
+    case Op::kLess:
+    case Op::kLessEqual:
+    case Op::kGreater:
+    case Op::kGreaterEqual:
+    case Op::kNullSafeEqual: return EvalComparison(expr, out);
+    case Op::kAnd:
+    case Op::kOr: return EvalLogic(expr, out);
+    case Op::kNot:
+    case Op::kIsNull:
+    case Op::kIsTrue:
+    case Op::kIsFalse: return EvalTest(expr, out);
+    case Op::kIn: return EvalIn(expr, out);
+    case Op::kBetween: return EvalBetween(expr, out);
+    case Op::kCase: return EvalCase(expr, out);
+    case Op::kSimpleCase: return EvalSimpleCase(expr, out);
+    case Op::kCoalesce: return EvalCoalesce(expr, out);
+    case Op::kNullIf: return EvalNullIf(expr, out);
+    case Op::kToText: return EvalToText(expr, out);
+    case Op::kToBinary: return Eval(*expr.args[0], out);
+    case Op::kToSigned:
+    case Op::kToUnsigned: return EvalToSigned(expr, out);
+    case Op::kToDateTime: return EvalToDateTime(expr, out);
+    default: return EvalTextFunction(expr, out);
+  }
+}
+
+bool Evaluator::EvalColumn(const Expr& expr, Val* out) {
+  const mysql::Value& value = row_[expr.column];
+  if (value.is_absent()) {
+    absent_column_ = static_cast<int>(expr.column);
+    return Bad("a column is not in the row image");
+  }
+  const char* reason = readers_[expr.column].Read(value, pool_, out);
+  return reason == nullptr || Bad(reason);
+}
+
+bool Evaluator::EvalArithmetic(const Expr& expr, Val* out) {
+  Val a;
+  if (!Eval(*expr.args[0], &a)) return false;
+  Int128 x = a.null ? 0 : IntegerOf(expr.args[0]->type, a);
+  Int128 result = -x;
+  if (expr.op != Op::kNegate) {
+    Val b;
+    if (!Eval(*expr.args[1], &b)) return false;
+    if (a.null || b.null) return *out = Val(), true;
+    Int128 y = IntegerOf(expr.args[1]->type, b);
+    switch (expr.op) {
+      case Op::kAdd: result = x + y; break;
+      case Op::kSubtract: result = x - y; break;
+      case Op::kMultiply:
+        if (__builtin_mul_overflow(x, y, &result)) return Bad("the result of an arithmetic expression is out of range");
+        break;
+      default:
+        if (y == 0) return *out = Val(), true;
+        result = expr.op == Op::kModulo ? x % y : x / y;
+    }
+  }
+  if (a.null) return *out = Val(), true;
+  if (!FitsIn(expr.type, result)) return Bad("the result of an arithmetic expression is out of range");
+  *out = Val::Bits(static_cast<std::uint64_t>(result));
+  return true;
+}
+
+bool Evaluator::EvalComparison(const Expr& expr, Val* out) {
+  Val a;
+  Val b;
+  if (!Eval(*expr.args[0], &a) || !Eval(*expr.args[1], &b)) return false;
+  if (a.null || b.null) {
+    *out = expr.op == Op::kNullSafeEqual ? Val::Bool(a.null && b.null) : Val();
+    return true;
+  }
+  *out = Val::Bool(Holds(expr.op, CompareValues(expr.args[0]->type, a, expr.args[1]->type, b)));
+  return true;
+}
+
+bool Evaluator::EvalIn(const Expr& expr, Val* out) {
+  Val a;
+  if (!Eval(*expr.args[0], &a)) return false;
+  bool unknown = a.null;
+  bool found = false;
+  for (std::size_t i = 1; i < expr.args.size() && !found; ++i) {
+    Val b;
+    if (!Eval(*expr.args[i], &b)) return false;
+    if (a.null || b.null) {
+      unknown = true;
+    } else {
+      found = CompareValues(expr.args[0]->type, a, expr.args[i]->type, b) == 0;
+    }
+  }
+  *out = found ? Val::Bool(!expr.is_not) : unknown ? Val() : Val::Bool(expr.is_not);
+  return true;
+}
+
+// a BETWEEN b AND c is a >= b AND a <= c, in three-valued logic.
+bool Evaluator::EvalBetween(const Expr& expr, Val* out) {
+  Val a;
+  Val low;
+  Val high;
+  if (!Eval(*expr.args[0], &a) || !Eval(*expr.args[1], &low) || !Eval(*expr.args[2], &high)) return false;
+  const Type& type = expr.args[0]->type;
+  bool below = !a.null && !low.null && CompareValues(type, a, expr.args[1]->type, low) < 0;
+  bool above = !a.null && !high.null && CompareValues(type, a, expr.args[2]->type, high) > 0;
+  if (below || above) {
+    *out = Val::Bool(expr.is_not);
+  } else {
+    *out = a.null || low.null || high.null ? Val() : Val::Bool(!expr.is_not);
+  }
+  return true;
+}
+
+bool Evaluator::EvalLogic(const Expr& expr, Val* out) {
+  bool deciding = expr.op == Op::kOr;  // the value that decides whatever the other side is
+  Val a;
+  Val b;
+  if (!EvalCondition(*expr.args[0], &a)) return false;
+  if (!a.null && (a.bits != 0) == deciding) return *out = a, true;
+  if (!EvalCondition(*expr.args[1], &b)) return false;
+  if (!b.null && (b.bits != 0) == deciding) return *out = b, true;
+  *out = a.null || b.null ? Val() : Val::Bool(!deciding);
+  return true;
+}
+
+bool Evaluator::EvalTest(const Expr& expr, Val* out) {
+  Val a;
+  if (!Eval(*expr.args[0], &a)) return false;
+  switch (expr.op) {
+    case Op::kIsNull: *out = Val::Bool(a.null != expr.is_not); break;
+    case Op::kIsTrue: *out = Val::Bool(IsTrue(a) != expr.is_not); break;
+    case Op::kIsFalse: *out = Val::Bool(IsFalse(a) != expr.is_not); break;
+    default: *out = a.null ? Val() : Val::Bool(a.bits == 0);
+  }
+  return true;
+}
+
+bool Evaluator::EvalCase(const Expr& expr, Val* out) {
+  std::size_t i = 0;
+  for (; i + 1 < expr.args.size(); i += 2) {
+    Val when;
+    if (!Eval(*expr.args[i], &when)) return false;
+    if (IsTrue(when)) return Eval(*expr.args[i + 1], out);
+  }
+  return Eval(*expr.args[i], out);
+}
+
+bool Evaluator::EvalSimpleCase(const Expr& expr, Val* out) {
+  Val operand;
+  if (!Eval(*expr.args[0], &operand)) return false;
+  std::size_t i = 1;
+  for (; i + 1 < expr.args.size(); i += 2) {
+    Val when;
+    if (!Eval(*expr.args[i], &when)) return false;
+    if (operand.null || when.null) continue;
+    if (CompareValues(expr.args[0]->type, operand, expr.args[i]->type, when) == 0) return Eval(*expr.args[i + 1], out);
+  }
+  return Eval(*expr.args[i], out);
+}
+
+bool Evaluator::EvalCoalesce(const Expr& expr, Val* out) {
+  *out = Val();
+  for (const ExprPtr& arg : expr.args) {
+    if (!Eval(*arg, out)) return false;
+    if (!out->null) return true;
+  }
+  return true;
+}
+
+bool Evaluator::EvalNullIf(const Expr& expr, Val* out) {
+  Val b;
+  if (!Eval(*expr.args[0], out) || !Eval(*expr.args[1], &b)) return false;
+  if (out->null || b.null) return true;
+  if (CompareValues(expr.args[0]->type, *out, expr.args[1]->type, b) == 0) *out = Val();
+  return true;
+}
+
+bool Evaluator::EvalToText(const Expr& expr, Val* out) {
+  Val a;
+  if (!Eval(*expr.args[0], &a)) return false;
+  *out = a;
+  Kind kind = expr.args[0]->type.kind;
+  if (a.null) return true;
+  if (kind == Kind::kBinary && !IsUtf8(a.bytes)) return Bad("a binary string that is not UTF-8");
+  if (kind != Kind::kInt) return true;
+  std::string& text = pool_.New();
+  AppendInteger(expr.args[0]->type, a, &text);
+  *out = Val::Bytes(text);
+  return true;
+}
+
+bool Evaluator::EvalToSigned(const Expr& expr, Val* out) {
+  Val a;
+  if (!Eval(*expr.args[0], &a)) return false;
+  if (a.null || expr.args[0]->type.kind == Kind::kInt) return *out = a, true;
+  const char* end = a.bytes.data() + a.bytes.size();
+  std::from_chars_result parsed{};
+  std::uint64_t bits = 0;
+  if (expr.op == Op::kToUnsigned) {
+    parsed = std::from_chars(a.bytes.data(), end, bits);
+  } else {
+    std::int64_t value = 0;
+    parsed = std::from_chars(a.bytes.data(), end, value);
+    bits = static_cast<std::uint64_t>(value);
+  }
+  if (parsed.ec != std::errc() || parsed.ptr != end) return Bad("text that is not a number in range");
+  *out = Val::Bits(bits);
+  return true;
+}
+
+bool Evaluator::EvalToDateTime(const Expr& expr, Val* out) {
+  Val a;
+  if (!Eval(*expr.args[0], &a)) return false;
+  if (a.null) return *out = a, true;
+  std::size_t wanted = kDateTimeBytes + (expr.type.fraction == 0 ? 0u : 1u + expr.type.fraction);
+  if (expr.args[0]->type.kind == Kind::kText) {
+    int digits = CanonicalFraction(a.bytes);
+    if (digits < 0 || digits > expr.type.fraction) return Bad("text that is not a date and time");
+  }
+  if (a.bytes.size() == wanted) return *out = a, true;
+  if (a.bytes.size() > wanted) return Bad("a time with more digits than its column has");
+  static constexpr std::string_view kZeros = "0000-00-00 00:00:00.000000";
+  std::string& text = pool_.New();
+  text.append(a.bytes).append(kZeros.substr(a.bytes.size(), wanted - a.bytes.size()));
+  *out = Val::Bytes(text);
+  return true;
+}
+
+}  // namespace shardlift::mapping

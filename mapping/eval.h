@@ -1,0 +1,86 @@
+// Evaluator: the value of a typed expression for one legacy row. Internal to mapping/.
+//
+// Must agree with the SQL text of sql.h for every row that has no bad value (invariant I4). Thread rules: an Evaluator
+// is one row's worth of state on one thread; it borrows everything.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "mapping/ast.h"
+#include "mapping/column_reader.h"
+#include "mysql/value.h"
+
+namespace shardlift::mapping {
+
+class Evaluator {
+ public:
+  // `json_upper_hex`: how the source's flavour prints control characters in JSON strings.
+  Evaluator(std::span<const mysql::Value> row, std::span<const ColumnReader> readers, StringPool& pool,
+            bool json_upper_hex)
+      : row_(row), readers_(readers), pool_(pool), json_upper_hex_(json_upper_hex) {}
+
+  // False for a bad value: reason() says why.
+  bool Eval(const Expr& expr, Val* out);
+  // True, false or NULL of a condition.
+  bool EvalCondition(const Expr& expr, Val* out);
+
+  const char* reason() const { return reason_; }
+  // The column whose absence from the row image was the reason; -1 if that was not it.
+  int absent_column() const { return absent_column_; }
+
+ private:
+  bool Bad(const char* reason) {
+    reason_ = reason;
+    return false;
+  }
+  bool EvalColumn(const Expr& expr, Val* out);
+  bool EvalArithmetic(const Expr& expr, Val* out);
+  bool EvalComparison(const Expr& expr, Val* out);
+  bool EvalIn(const Expr& expr, Val* out);
+  bool EvalBetween(const Expr& expr, Val* out);
+  bool EvalLogic(const Expr& expr, Val* out);
+  bool EvalTest(const Expr& expr, Val* out);
+  bool EvalCase(const Expr& expr, Val* out);
+  bool EvalSimpleCase(const Expr& expr, Val* out);
+  bool EvalCoalesce(const Expr& expr, Val* out);
+  bool EvalNullIf(const Expr& expr, Val* out);
+  bool EvalToSigned(const Expr& expr, Val* out);
+  bool EvalToDateTime(const Expr& expr, Val* out);
+  bool EvalToText(const Expr& expr, Val* out);
+
+  // eval_text.cc
+  bool EvalTextFunction(const Expr& expr, Val* out);
+  bool EvalConcat(const Expr& expr, Val* out);
+  bool EvalSubstring(const Expr& expr, Val* out);
+  bool EvalLeftRight(const Expr& expr, Val* out);
+  bool EvalChangeCase(const Expr& expr, Val* out);
+  bool EvalTrim(const Expr& expr, Val* out);
+  bool EvalReplace(const Expr& expr, Val* out);
+  bool EvalHex(const Expr& expr, Val* out);
+  bool EvalUnhex(const Expr& expr, Val* out);
+  bool EvalLeftPad(const Expr& expr, Val* out);
+  bool EvalLength(const Expr& expr, Val* out);
+  bool EvalFromUnixTime(const Expr& expr, Val* out);
+  bool EvalConvertTz(const Expr& expr, Val* out);
+  bool EvalJsonObject(const Expr& expr, Val* out);
+  bool EvalComposeId(const Expr& expr, Val* out);
+
+  std::span<const mysql::Value> row_;
+  std::span<const ColumnReader> readers_;
+  StringPool& pool_;
+  bool json_upper_hex_;
+  const char* reason_ = "";
+  int absent_column_ = -1;
+};
+
+// The integer a Val of this type stands for.
+Int128 IntegerOf(const Type& type, const Val& value);
+// -1, 0, 1 by number, bytes or time; both not NULL and comparable by their types.
+int CompareValues(const Type& a_type, const Val& a, const Type& b_type, const Val& b);
+// Decimal text of an integer.
+void AppendInteger(const Type& type, const Val& value, std::string* out);
+
+}  // namespace shardlift::mapping

@@ -1,0 +1,75 @@
+#include "mapping/owner_key.h"
+
+#include <algorithm>
+
+namespace shardlift::mapping {
+
+using mysql::ValueKind;
+
+namespace {
+
+constexpr std::uint64_t kSignBit = 1ull << 63;
+
+void AppendBigEndian(std::uint64_t value, std::string* out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
+}
+
+void AppendEscaped(std::string_view bytes, std::string* out) {
+  for (char c : bytes) {
+    out->push_back(c);
+    if (c == '\0') out->push_back('\xFF');
+  }
+  out->push_back('\0');
+  out->push_back('\x01');
+}
+
+std::string ColumnKeySql(const mysql::Column& column) {
+  std::string name = mysql::QuoteIdentifier(column.name);
+  if (!column.is_integer()) return "CONCAT(REPLACE(CAST(" + name + " AS BINARY), x'00', x'00FF'), x'0001')";
+  std::string bits = "CAST(" + name + " AS UNSIGNED)";
+  if (!column.is_unsigned) bits = "(" + bits + " ^ 9223372036854775808)";
+  return "UNHEX(LPAD(HEX(" + bits + "), 16, '0'))";
+}
+
+}  // namespace
+
+bool IsOwnerKeyColumn(const mysql::Column& column) {
+  return column.is_integer() || column.is_text() || column.is_binary();
+}
+
+const char* EncodeOwnerKey(const mysql::TableSchema& schema, std::span<const std::size_t> key,
+                           std::span<const mysql::Value> row, std::string* out) {
+  out->clear();
+  for (std::size_t index : key) {
+    const mysql::Value& value = row[index];
+    switch (value.kind) {
+      case ValueKind::kInt:
+        AppendBigEndian(static_cast<std::uint64_t>(value.i) ^ (schema.columns[index].is_unsigned ? 0 : kSignBit), out);
+        break;
+      case ValueKind::kUInt: AppendBigEndian(value.u ^ (schema.columns[index].is_unsigned ? 0 : kSignBit), out); break;
+      case ValueKind::kBytes: AppendEscaped(value.bytes, out); break;
+      case ValueKind::kAbsent: return "a key column is not in the row image";
+      default: return "a key column is NULL or of an unexpected kind";
+    }
+  }
+  return out->size() <= kOwnerKeyBytesMax ? nullptr : "the encoded legacy key is longer than 255 bytes";
+}
+
+std::string OwnerKeySql(const mysql::TableSchema& schema, std::span<const std::size_t> key) {
+  if (key.size() == 1) return ColumnKeySql(schema.columns[key[0]]);
+  std::string sql = "CONCAT(";
+  for (std::size_t i = 0; i < key.size(); ++i) sql += (i > 0 ? ", " : "") + ColumnKeySql(schema.columns[key[i]]);
+  return sql + ")";
+}
+
+std::string OwnerKeyOrder(const mysql::TableSchema& schema, std::span<const std::size_t> key) {
+  bool integers = std::all_of(key.begin(), key.end(), [&](std::size_t i) { return schema.columns[i].is_integer(); });
+  if (!integers) return OwnerKeySql(schema, key);
+  std::string sql;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    sql += (i > 0 ? ", " : "") + mysql::QuoteIdentifier(schema.columns[key[i]].name);
+  }
+  return sql;
+}
+
+}  // namespace shardlift::mapping

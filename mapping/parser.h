@@ -1,0 +1,16 @@
+// Parser of the mapping language. Internal to mapping/.
+//
+// Precedence is MySQL's: OR, AND, NOT, IS, comparison, [NOT] IN / BETWEEN, + -, * / DIV MOD %, unary -.
+#pragma once
+
+#include <string_view>
+
+#include "base/status.h"
+#include "mapping/ast.h"
+
+namespace shardlift::mapping {
+
+// The tree without types. Fails with kUsage and a caret.
+base::Result<ExprPtr> Parse(std::string_view expression);
+
+}  // namespace shardlift::mapping

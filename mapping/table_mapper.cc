@@ -1,0 +1,318 @@
+#include "mapping/table_mapper.h"
+
+#include <algorithm>
+
+#include "mapping/eval.h"
+#include "mapping/owner_key.h"
+#include "mapping/parser.h"
+#include "mapping/target_column.h"
+#include "store/message_table.h"
+#include "store/router.h"
+
+namespace shardlift::mapping {
+
+using base::Code;
+using base::Status;
+
+struct MapScratch {
+  StringPool pool;
+  std::vector<Val> fields;
+};
+
+namespace {
+
+constexpr std::string_view kFilledByTheTool[] = {"bucket", "owner_origin", "owner_table", "owner_key"};
+
+struct Indexes {
+  std::size_t bucket = store::MessageColumnIndex("bucket");
+  std::size_t account_type = store::MessageColumnIndex("account_type");
+  std::size_t account_key = store::MessageColumnIndex("account_key");
+  std::size_t owner_origin = store::MessageColumnIndex("owner_origin");
+  std::size_t owner_table = store::MessageColumnIndex("owner_table");
+  std::size_t owner_key = store::MessageColumnIndex("owner_key");
+};
+
+const Indexes& Index() {
+  static const Indexes indexes;
+  return indexes;
+}
+
+bool IsFilledByTheTool(std::string_view column) {
+  return std::find(std::begin(kFilledByTheTool), std::end(kFilledByTheTool), column) != std::end(kFilledByTheTool);
+}
+
+void AppendLength(std::uint32_t length, std::string* out) {
+  char bytes[4];
+  for (unsigned i = 0; i < 4; ++i) bytes[i] = static_cast<char>(length >> (8 * i));
+  out->append(bytes, sizeof(bytes));
+}
+
+void Pack(const std::vector<Val>& fields, std::string* out) {
+  out->clear();
+  for (const Val& field : fields) {
+    AppendLength(field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size()), out);
+    if (!field.null) out->append(field.bytes);
+  }
+}
+
+}  // namespace
+
+struct TableMapper::Impl {
+  struct Column {
+    std::size_t target = 0;
+    TargetExpression expression;
+  };
+
+  MappingConfig config;
+  TableContext context;
+  std::vector<std::size_t> key;
+  std::vector<ColumnReader> readers;
+  std::vector<Column> columns;  // named ones and defaults, in table order
+  ExprPtr where;
+  std::string origin_text;
+  std::string ordinal_text;
+  MappingSql sql;
+  std::vector<std::string> notes;
+
+  Status Error(std::string_view place, std::string_view message) const {
+    std::string text = config.place;
+    text.append(": ").append(place).append(place.empty() ? "" : ": ").append(message);
+    return Status(Code::kUsage, std::move(text));
+  }
+  Status CheckNumbers() const;
+  Status CompileKey();
+  Status CheckTargets() const;
+  Status CompileColumns(std::vector<bool>* used);
+  Status CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used);
+  Status CompileWhere(std::vector<bool>* used);
+  Status CheckUnmapped(std::vector<bool> used) const;
+  void WriteSql();
+  Status BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const;
+  Status MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const;
+};
+
+Status TableMapper::Impl::CheckNumbers() const {
+  if (config.origin < 1 || config.origin > 255) return Error("origin", "it must be from 1 to 255");
+  if (context.table_ordinal < 1 || context.table_ordinal > 0xFFFF) {
+    return Error("", "table ordinal " + std::to_string(context.table_ordinal) + " is not from 1 to 65535");
+  }
+  if (context.buckets == 0) return Error("", "the number of buckets is 0");
+  return base::Ok();
+}
+
+Status TableMapper::Impl::CompileKey() {
+  const mysql::TableSchema& schema = context.schema;
+  const std::string table = schema.name.Text();
+  if (config.key.empty()) return Error("key", "name the columns of a unique key of " + table);
+  for (const std::string& name : config.key) {
+    int index = schema.Find(name);
+    if (index < 0) return Error("key", "there is no column " + name + " in " + table);
+    const mysql::Column& column = schema.columns[static_cast<std::size_t>(index)];
+    if (!IsOwnerKeyColumn(column)) {
+      return Error("key", "column " + name + " has type " + column.column_type +
+                              "; a key may have integers, text and binary strings");
+    }
+    key.push_back(static_cast<std::size_t>(index));
+  }
+  std::string known;
+  for (const mysql::UniqueKey& unique : schema.unique_keys) {
+    if (unique.columns == key) return base::Ok();
+    known += known.empty() ? " (" : "; (";
+    for (std::size_t i = 0; i < unique.columns.size(); ++i) {
+      known += (i > 0 ? ", " : "") + schema.columns[unique.columns[i]].name;
+    }
+    known += ")";
+  }
+  return Error("key", "these columns are not a unique key of NOT NULL columns of " + table +
+                          (known.empty() ? ", which has none" : "; it has" + known) + " (the order counts)");
+}
+
+Status TableMapper::Impl::CheckTargets() const {
+  for (std::size_t i = 0; i < config.columns.size(); ++i) {
+    const std::string& name = config.columns[i].first;
+    if (store::MessageColumnIndex(name) == std::string_view::npos) {
+      return Error("columns." + name, "the target table has no such column");
+    }
+    if (IsFilledByTheTool(name)) return Error("columns." + name, "this column is filled by the tool; leave it out");
+    for (std::size_t j = 0; j < i; ++j) {
+      if (config.columns[j].first == name) return Error("columns." + name, "this column is there twice");
+    }
+  }
+  return base::Ok();
+}
+
+Status TableMapper::Impl::CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used) {
+  std::size_t target = store::MessageColumnIndex(name);
+  std::vector<std::string> found;
+  TypeContext types{text, &context.schema, config.origin, context.table_ordinal, used, &found};
+  auto compiled = TargetExpression::Compile(types, store::MessageColumns()[target]);
+  if (!compiled.ok()) return Error("columns." + name, compiled.status().message());
+  columns.push_back({target, std::move(compiled).value()});
+  for (const std::string& note : found) notes.push_back("columns." + name + ": " + note);
+  return base::Ok();
+}
+
+Status TableMapper::Impl::CompileColumns(std::vector<bool>* used) {
+  SL_TRY(CheckTargets());
+  for (const store::TargetColumn& target : store::MessageColumns()) {
+    if (IsFilledByTheTool(target.name)) continue;
+    auto named = std::find_if(config.columns.begin(), config.columns.end(),
+                              [&](const auto& column) { return column.first == target.name; });
+    if (named != config.columns.end()) {
+      SL_TRY(CompileColumn(target.name, named->second, used));
+    } else if (target.default_sql == nullptr) {
+      return Error("columns", "target column " + target.name + " has no default; give it an expression");
+    } else {
+      SL_TRY(CompileColumn(target.name, target.default_sql, used));
+    }
+  }
+  return base::Ok();
+}
+
+Status TableMapper::Impl::CompileWhere(std::vector<bool>* used) {
+  if (config.where.empty()) return base::Ok();
+  std::vector<std::string> found;
+  TypeContext types{config.where, &context.schema, config.origin, context.table_ordinal, used, &found};
+  auto parsed = Parse(config.where);
+  if (!parsed.ok()) return Error("where", parsed.status().message());
+  where = std::move(parsed).value();
+  if (Status status = TypecheckCondition(types, &where); !status.ok()) return Error("where", status.message());
+  for (const std::string& note : found) notes.push_back("where: " + note);
+  return base::Ok();
+}
+
+Status TableMapper::Impl::CheckUnmapped(std::vector<bool> used) const {
+  const mysql::TableSchema& schema = context.schema;
+  for (std::size_t index : key) used[index] = true;
+  for (const std::string& name : config.ignore) {
+    int index = schema.Find(name);
+    if (index < 0) return Error("ignore", "there is no column " + name + " in " + schema.name.Text());
+    used[static_cast<std::size_t>(index)] = true;
+  }
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (used[i] || schema.columns[i].generated) continue;
+    return Error("", "column " + schema.columns[i].name + " of " + schema.name.Text() +
+                         " is not used by any expression; map it, or name it under \"ignore\"");
+  }
+  return base::Ok();
+}
+
+void TableMapper::Impl::WriteSql() {
+  SqlContext writer{&context.schema, context.flavour};
+  sql.columns.resize(store::MessageColumns().size());
+  for (const Column& column : columns) sql.columns[column.target] = column.expression.Sql(writer);
+  sql.owner_key = OwnerKeySql(context.schema, key);
+  sql.columns[Index().bucket] =
+      store::BucketSql(sql.columns[Index().account_type], sql.columns[Index().account_key], context.buckets);
+  sql.columns[Index().owner_origin] = origin_text;
+  sql.columns[Index().owner_table] = ordinal_text;
+  sql.columns[Index().owner_key] = sql.owner_key;
+  sql.where = where == nullptr ? "1" : ToSql(writer, *where);
+  sql.order_by = OwnerKeyOrder(context.schema, key);
+}
+
+Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const {
+  std::string place = config.name + ": " + context.schema.name.Text() + ": " + std::string(target) + ": ";
+  if (evaluator.absent_column() >= 0) {
+    const mysql::Column& column = context.schema.columns[static_cast<std::size_t>(evaluator.absent_column())];
+    return Status(Code::kRefused, place + "column " + column.name +
+                                      " is not in the row image; set binlog_row_image=FULL on the source");
+  }
+  return Status(Code::kBadValue, place + reason);
+}
+
+Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const {
+  std::vector<Val>& fields = scratch.fields;
+  fields.assign(store::MessageColumns().size(), Val());
+  for (const Column& column : columns) {
+    const char* reason = "";
+    if (!column.expression.Eval(evaluator, scratch.pool, &fields[column.target], &reason)) {
+      return BadValue(store::MessageColumns()[column.target].name, evaluator, reason);
+    }
+  }
+  auto account_type = static_cast<std::uint32_t>(fields[Index().account_type].bits);
+  out->bucket = store::RoutingHash(account_type, fields[Index().account_key].bytes) & (context.buckets - 1);
+  std::string& bucket = scratch.pool.New();
+  AppendInteger(Type{}, Val::Bits(out->bucket), &bucket);
+  fields[Index().bucket] = Val::Bytes(bucket);
+  fields[Index().owner_origin] = Val::Bytes(origin_text);
+  fields[Index().owner_table] = Val::Bytes(ordinal_text);
+  fields[Index().owner_key] = Val::Bytes(out->owner_key);
+  Pack(fields, &out->fields);
+  return base::Ok();
+}
+
+TableMapper::TableMapper(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TableMapper::~TableMapper() = default;
+
+base::Result<std::unique_ptr<TableMapper>> TableMapper::Compile(const MappingConfig& config,
+                                                                const TableContext& context) {
+  auto impl = std::make_unique<Impl>();
+  impl->config = config;
+  impl->context = context;
+  impl->origin_text = std::to_string(config.origin);
+  impl->ordinal_text = std::to_string(context.table_ordinal);
+  SL_TRY(impl->CheckNumbers());
+  SL_TRY(impl->CompileKey());
+  std::vector<bool> used(context.schema.columns.size());
+  SL_TRY(impl->CompileColumns(&used));
+  SL_TRY(impl->CompileWhere(&used));
+  SL_TRY(impl->CheckUnmapped(used));
+  for (const mysql::Column& column : impl->context.schema.columns) impl->readers.emplace_back(column);
+  impl->WriteSql();
+  return std::unique_ptr<TableMapper>(new TableMapper(std::move(impl)));
+}
+
+Status TableMapper::Map(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const {
+  SL_TRY(OwnerKey(row, &out->owner_key));
+  scratch.pool.Reset();
+  out->kept = false;
+  out->bucket = 0;
+  out->fields.clear();
+  Evaluator evaluator(row, impl_->readers, scratch.pool, impl_->context.flavour == mysql::Flavour::kMariaDb);
+  if (impl_->where != nullptr) {
+    Val holds;
+    if (!evaluator.EvalCondition(*impl_->where, &holds)) return impl_->BadValue("where", evaluator, evaluator.reason());
+    if (holds.null || holds.bits == 0) return base::Ok();
+  }
+  SL_TRY(impl_->MapColumns(evaluator, scratch, out));
+  out->kept = true;
+  return base::Ok();
+}
+
+Status TableMapper::OwnerKey(std::span<const mysql::Value> row, std::string* out) const {
+  SL_CHECK(row.size() == impl_->context.schema.columns.size());
+  const char* reason = EncodeOwnerKey(impl_->context.schema, impl_->key, row, out);
+  if (reason == nullptr) return base::Ok();
+  for (std::size_t index : impl_->key) {
+    if (!row[index].is_absent()) continue;
+    return Status(Code::kRefused, impl_->config.name + ": " + impl_->context.schema.name.Text() + ": key column " +
+                                      impl_->context.schema.columns[index].name +
+                                      " is not in the row image; set binlog_row_image=FULL on the source");
+  }
+  return Status(Code::kBadValue,
+                impl_->config.name + ": " + impl_->context.schema.name.Text() + ": owner_key: " + reason);
+}
+
+const MappingSql& TableMapper::sql() const { return impl_->sql; }
+const MappingConfig& TableMapper::config() const { return impl_->config; }
+const TableContext& TableMapper::context() const { return impl_->context; }
+std::span<const std::size_t> TableMapper::key_columns() const { return impl_->key; }
+const std::vector<std::string>& TableMapper::lossy_notes() const { return impl_->notes; }
+
+MapScratchPtr NewMapScratch() { return MapScratchPtr(new MapScratch()); }
+void MapScratchDeleter::operator()(MapScratch* scratch) const { delete scratch; }
+
+std::optional<std::string_view> FieldReader::Next() {
+  SL_CHECK(rest_.size() >= 4);
+  std::uint32_t length = 0;
+  for (unsigned i = 0; i < 4; ++i) length |= std::uint32_t{static_cast<unsigned char>(rest_[i])} << (8 * i);
+  rest_.remove_prefix(4);
+  if (length == kNullField) return std::nullopt;
+  SL_CHECK(rest_.size() >= length);
+  std::string_view field = rest_.substr(0, length);
+  rest_.remove_prefix(length);
+  return field;
+}
+
+}  // namespace shardlift::mapping

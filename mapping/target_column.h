@@ -1,0 +1,33 @@
+// One target column of a mapping: its expression, brought to the column's type. Internal to mapping/.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "mapping/ast.h"
+#include "mapping/eval.h"
+#include "mapping/sql.h"
+#include "mapping/typecheck.h"
+#include "store/message_table.h"
+
+namespace shardlift::mapping {
+
+class TargetExpression {
+ public:
+  // Parses, checks and converts `context.text`; kUsage with a caret. Notes go to context.notes.
+  static base::Result<TargetExpression> Compile(const TypeContext& context, const store::TargetColumn& target);
+
+  // False for a bad value; evaluator.reason() or `reason` says why. The bytes are what the column holds.
+  bool Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const;
+  std::string Sql(const SqlContext& context) const;
+
+ private:
+  TargetExpression(const store::TargetColumn& target, ExprPtr expr) : target_(&target), expr_(std::move(expr)) {}
+
+  const store::TargetColumn* target_;
+  ExprPtr expr_;
+};
+
+}  // namespace shardlift::mapping

@@ -1,0 +1,450 @@
+#include "mapping/typecheck.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "mapping/charset.h"
+#include "mapping/column_reader.h"
+#include "mapping/datetime.h"
+#include "mapping/expression_error.h"
+#include "mapping/functions.h"
+
+namespace shardlift::mapping {
+
+using base::Code;
+using base::Status;
+using mysql::ColumnType;
+
+namespace {
+
+constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
+constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
+constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
+
+bool IsComparison(Op op) { return op >= Op::kEqual && op <= Op::kNullSafeEqual; }
+bool IsTemporal(Kind kind) { return kind == Kind::kDateTime || kind == Kind::kDate; }
+
+void SetBool(Type* type, bool nullable) {
+  SetInteger(type, false, 0, 1);
+  type->is_bool = true;
+  type->nullable = nullable;
+}
+
+ExprPtr Wrap(ExprPtr inner, Op op, Kind kind, std::uint64_t bytes_max) {
+  ExprPtr outer = NewExpr(op, inner->place);
+  outer->type = inner->type;
+  outer->type.kind = kind;
+  outer->type.is_bool = false;
+  outer->type.bytes_max = bytes_max;
+  outer->args.push_back(std::move(inner));
+  return outer;
+}
+
+std::uint64_t Digits(Int128 value) {
+  std::uint64_t digits = value < 0 ? 2 : 1;
+  for (; value <= -10 || value >= 10; value /= 10) ++digits;
+  return digits;
+}
+
+std::uint64_t TextBytes(const Type& type) {
+  switch (type.kind) {
+    case Kind::kInt: return std::max(Digits(type.min), Digits(type.max));
+    case Kind::kDateTime: return 20u + type.fraction;
+    case Kind::kDate: return 10;
+    case Kind::kTime: return 11u + type.fraction;
+    default: return type.bytes_max;
+  }
+}
+
+Int128 Product(Int128 a, Int128 b) {
+  Int128 product = 0;
+  if (!__builtin_mul_overflow(a, b, &product)) return product;
+  return (a < 0) == (b < 0) ? kUnsignedMax : kSignedMin;
+}
+
+}  // namespace
+
+std::string_view KindName(Kind kind) {
+  switch (kind) {
+    case Kind::kNull: return "NULL";
+    case Kind::kInt: return "a number";
+    case Kind::kText: return "text";
+    case Kind::kBinary: return "a binary string";
+    case Kind::kDateTime: return "a DATETIME";
+    case Kind::kDate: return "a DATE";
+    case Kind::kTime: return "a TIME";
+    case Kind::kDecimal: return "a DECIMAL";
+    case Kind::kJson: return "JSON";
+  }
+  return "";
+}
+
+bool IsString(Kind kind) { return kind == Kind::kText || kind == Kind::kBinary; }
+
+std::uint64_t SaturatingAdd(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::uint64_t>::max() : sum;
+}
+
+std::uint64_t SaturatingMultiply(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? std::numeric_limits<std::uint64_t>::max() : product;
+}
+
+void SetInteger(Type* type, bool is_unsigned, Int128 min, Int128 max) {
+  type->kind = Kind::kInt;
+  type->is_unsigned = is_unsigned;
+  Int128 low = is_unsigned ? 0 : kSignedMin;
+  Int128 high = is_unsigned ? kUnsignedMax : kSignedMax;
+  type->min = std::clamp(min, low, high);
+  type->max = std::clamp(max, low, high);
+}
+
+void WrapToText(ExprPtr* slot) {
+  if ((*slot)->type.kind == Kind::kText) return;
+  std::uint64_t bytes = TextBytes((*slot)->type);
+  *slot = Wrap(std::move(*slot), Op::kToText, Kind::kText, bytes);
+}
+
+void WrapToBinary(ExprPtr* slot) {
+  if ((*slot)->type.kind == Kind::kBinary) return;
+  WrapToText(slot);
+  std::uint64_t bytes = (*slot)->type.bytes_max;
+  *slot = Wrap(std::move(*slot), Op::kToBinary, Kind::kBinary, bytes);
+}
+
+Status TypeChecker::Error(const Expr& expr, std::string_view message) const {
+  return ExpressionError(c_.text, expr.place, message);
+}
+
+void TypeChecker::Note(std::string note) const {
+  if (std::find(c_.notes->begin(), c_.notes->end(), note) == c_.notes->end()) c_.notes->push_back(std::move(note));
+}
+
+Status TypeChecker::Check(ExprPtr* slot) {
+  Expr* expr = slot->get();
+  if (expr->op == Op::kCall) SL_TRY(Call(slot));
+  for (ExprPtr& arg : expr->args) SL_TRY(Check(&arg));
+  if (IsComparison(expr->op) || expr->op == Op::kIn || expr->op == Op::kBetween) return Compare(expr);
+  switch (expr->op) {
+    case Op::kColumn: return Column(expr);
+    case Op::kIntLiteral:
+    case Op::kDecimalLiteral:
+    case Op::kTextLiteral:
+    case Op::kBinaryLiteral:
+    case Op::kNull:
+    case Op::kTrue:
+    case Op::kFalse: return Leaf(expr);
+    case Op::kNegate:
+    case Op::kAdd:
+    case Op::kSubtract:
+    case Op::kMultiply:
+    case Op::kDivide:
+    case Op::kIntDivide:
+    case Op::kModulo: return Arithmetic(expr);
+    case Op::kAnd:
+    case Op::kOr:
+    case Op::kNot:
+    case Op::kIsNull:
+    case Op::kIsTrue:
+    case Op::kIsFalse: return Logic(expr);
+    case Op::kCase:
+    case Op::kSimpleCase: return Case(expr);
+    case Op::kCoalesce: return Coalesce(expr);
+    case Op::kNullIf: return NullIf(expr);
+    case Op::kToText:
+    case Op::kToBinary:
+    case Op::kToSigned:
+    case Op::kToUnsigned:
+    case Op::kToDateTime: return Cast(slot);
+    default: return FunctionCall(slot);
+  }
+}
+
+Status TypeChecker::Leaf(Expr* expr) {
+  Type& type = expr->type;
+  type.is_literal = true;
+  switch (expr->op) {
+    case Op::kIntLiteral: {
+      Int128 value = expr->is_negative ? -Int128{expr->number} : Int128{expr->number};
+      SetInteger(&type, value > kSignedMax, value, value);
+      break;
+    }
+    case Op::kDecimalLiteral:
+      type.kind = Kind::kDecimal;
+      type.bytes_max = expr->text.size();
+      return Error(*expr, "decimal literals are not supported yet");
+    case Op::kTextLiteral:
+    case Op::kBinaryLiteral:
+      type.kind = expr->op == Op::kTextLiteral ? Kind::kText : Kind::kBinary;
+      type.bytes_max = expr->text.size();
+      break;
+    case Op::kTrue:
+    case Op::kFalse: SetBool(&type, false); break;
+    default: type.kind = Kind::kNull; type.nullable = true;
+  }
+  return base::Ok();
+}
+
+Status TypeChecker::Column(Expr* expr) {
+  int index = c_.schema->Find(expr->text);
+  if (index < 0) return Error(*expr, "there is no column " + expr->text + " in " + c_.schema->name.Text());
+  expr->column = static_cast<std::size_t>(index);
+  (*c_.used)[expr->column] = true;
+  const mysql::Column& column = c_.schema->columns[expr->column];
+  auto type = ColumnTypeOf(column);
+  if (!type.ok()) return Error(*expr, type.status().message());
+  expr->type = *type;
+  if (column.is_text() && !IsPassThrough(FindCharset(column.charset))) {
+    Note(column.name + ": " + column.charset + " bytes without a character are bad values (checked at run time)");
+  }
+  return base::Ok();
+}
+
+Status TypeChecker::Call(ExprPtr* slot) {
+  Expr* expr = slot->get();
+  if (std::string_view why = RefusedFunction(expr->text); !why.empty()) {
+    return Error(*expr, expr->text + " " + std::string(why));
+  }
+  const Function* function = FindFunction(expr->text);
+  if (function == nullptr) {
+    std::string_view nearest = NearestFunction(expr->text);
+    return Error(*expr, "unknown function " + expr->text +
+                            (nearest.empty() ? std::string() : "; did you mean " + std::string(nearest) + "?"));
+  }
+  if (expr->args.size() < function->args_min || expr->args.size() > function->args_max) {
+    return Error(*expr, expr->text + " does not take " + std::to_string(expr->args.size()) + " arguments");
+  }
+  expr->op = function->op;
+  return base::Ok();
+}
+
+Status TypeChecker::Arithmetic(Expr* expr) {
+  if (expr->op == Op::kDivide) return Error(*expr, "/ gives a DECIMAL, which is not supported yet; use DIV");
+  Type& type = expr->type;
+  bool any_unsigned = false;
+  for (const ExprPtr& arg : expr->args) {
+    SL_TRY(NeedInteger(*arg));
+    any_unsigned = any_unsigned || arg->type.is_unsigned;
+    type.nullable = type.nullable || arg->type.nullable;
+  }
+  const Type& a = expr->args[0]->type;
+  if (expr->op == Op::kNegate) {
+    if (a.is_unsigned) return Error(*expr, "- of an unsigned number; write -CAST(x AS SIGNED)");
+    SetInteger(&type, false, -a.max, -a.min);
+    return base::Ok();
+  }
+  const Type& b = expr->args[1]->type;
+  if (expr->op == Op::kAdd) {
+    SetInteger(&type, any_unsigned, a.min + b.min, a.max + b.max);
+  } else if (expr->op == Op::kSubtract) {
+    SetInteger(&type, any_unsigned, a.min - b.max, a.max - b.min);
+  } else if (expr->op == Op::kMultiply) {
+    auto [low, high] =
+        std::minmax({Product(a.min, b.min), Product(a.min, b.max), Product(a.max, b.min), Product(a.max, b.max)});
+    SetInteger(&type, any_unsigned, low, high);
+  } else {
+    Int128 most = std::max(a.max, -a.min);
+    bool is_unsigned = expr->op == Op::kModulo ? a.is_unsigned : any_unsigned;
+    bool may_be_negative = expr->op == Op::kModulo ? a.min < 0 : (a.min < 0 || b.min < 0);
+    SetInteger(&type, is_unsigned, may_be_negative ? -most : Int128{0}, most);
+    type.nullable = type.nullable || (b.min <= 0 && b.max >= 0);  // by zero: NULL
+  }
+  return base::Ok();
+}
+
+Status TypeChecker::Comparable(ExprPtr* a, ExprPtr* b) {
+  Kind left = (*a)->type.kind;
+  Kind right = (*b)->type.kind;
+  if (left == Kind::kNull || right == Kind::kNull) return base::Ok();
+  for (auto [time, text] : {std::pair{a, b}, std::pair{b, a}}) {
+    if (!IsTemporal((*time)->type.kind) || (*text)->op != Op::kTextLiteral) continue;
+    int digits = CanonicalFraction((*text)->text);
+    if (digits < 0) return Error(**text, "write the time as 'YYYY-MM-DD' or 'YYYY-MM-DD hh:mm:ss[.ffffff]'");
+    *text = Wrap(std::move(*text), Op::kToDateTime, Kind::kDateTime, 0);
+    (*text)->type.fraction = static_cast<std::uint8_t>(digits);
+    return base::Ok();
+  }
+  if (IsTemporal(left) && IsTemporal(right)) return base::Ok();
+  if (left == right && (left == Kind::kInt || IsString(left))) return base::Ok();
+  return Error(**b, "cannot compare " + std::string(KindName(left)) + " with " + std::string(KindName(right)) +
+                        (left == right ? "" : "; write the CAST you mean"));
+}
+
+Status TypeChecker::Compare(Expr* expr) {
+  for (std::size_t i = 1; i < expr->args.size(); ++i) SL_TRY(Comparable(&expr->args[0], &expr->args[i]));
+  bool nullable = false;
+  for (const ExprPtr& arg : expr->args) nullable = nullable || arg->type.nullable;
+  SetBool(&expr->type, nullable && expr->op != Op::kNullSafeEqual);
+  return base::Ok();
+}
+
+Status TypeChecker::Condition(ExprPtr* expr) {
+  const Type& type = (*expr)->type;
+  if (type.kind == Kind::kInt || type.kind == Kind::kNull) return base::Ok();
+  return Error(**expr, "a condition is needed here, this is " + std::string(KindName(type.kind)));
+}
+
+Status TypeChecker::Logic(Expr* expr) {
+  bool nullable = false;
+  for (ExprPtr& arg : expr->args) {
+    if (expr->op != Op::kIsNull) SL_TRY(Condition(&arg));
+    nullable = nullable || arg->type.nullable;
+  }
+  bool never_null = expr->op == Op::kIsNull || expr->op == Op::kIsTrue || expr->op == Op::kIsFalse;
+  SetBool(&expr->type, nullable && !never_null);
+  return base::Ok();
+}
+
+Status TypeChecker::UnifyIntegers(const Expr& expr, const std::vector<ExprPtr*>& values, Type* out) {
+  bool all_signed = true;
+  bool fits_unsigned = true;
+  bool fits_signed = true;
+  Int128 min = kUnsignedMax;
+  Int128 max = kSignedMin;
+  for (const ExprPtr* value : values) {
+    const Type& type = (*value)->type;
+    if (type.kind == Kind::kNull) continue;
+    all_signed = all_signed && !type.is_unsigned;
+    fits_unsigned = fits_unsigned && (type.is_unsigned || type.min >= 0);
+    fits_signed = fits_signed && (!type.is_unsigned || type.max <= kSignedMax);
+    min = std::min(min, type.min);
+    max = std::max(max, type.max);
+  }
+  if (!fits_unsigned && !fits_signed) {
+    return Error(expr, "the branches mix signed and unsigned numbers; CAST them to one of the two");
+  }
+  SetInteger(out, !all_signed && fits_unsigned, min, max);
+  return base::Ok();
+}
+
+Status TypeChecker::Unify(const Expr& expr, const std::vector<ExprPtr*>& values, Type* out) {
+  const Expr* first = nullptr;
+  out->kind = Kind::kNull;
+  for (ExprPtr* value : values) {
+    const Type& type = (*value)->type;
+    out->nullable = out->nullable || type.nullable;
+    if (type.kind == Kind::kNull) continue;
+    if (first == nullptr) first = value->get();
+    if (type.kind != first->type.kind) {
+      return Error(**value, "the branches give " + std::string(KindName(first->type.kind)) + " and " +
+                                std::string(KindName(type.kind)) + "; write the CAST you mean");
+    }
+    bool digits_matter = type.kind == Kind::kDecimal || type.kind == Kind::kTime;
+    if (digits_matter && type.fraction != first->type.fraction) {
+      return Error(**value, "the branches have different fractional digits; CAST them to CHAR");
+    }
+    out->fraction = std::max(out->fraction, type.fraction);
+    out->bytes_max = std::max(out->bytes_max, type.bytes_max);
+  }
+  if (first == nullptr) return base::Ok();
+  out->kind = first->type.kind;
+  if (out->kind == Kind::kInt) return UnifyIntegers(expr, values, out);
+  for (ExprPtr* value : values) {
+    if (out->kind != Kind::kDateTime || (*value)->type.kind == Kind::kNull) continue;
+    if ((*value)->type.fraction == out->fraction) continue;
+    *value = Wrap(std::move(*value), Op::kToDateTime, Kind::kDateTime, 0);
+    (*value)->type.fraction = out->fraction;
+  }
+  return base::Ok();
+}
+
+Status TypeChecker::Case(Expr* expr) {
+  std::size_t first = expr->op == Op::kSimpleCase ? 1 : 0;
+  std::vector<ExprPtr*> values;
+  for (std::size_t i = first; i + 1 < expr->args.size(); i += 2) {
+    if (expr->op == Op::kSimpleCase) {
+      SL_TRY(Comparable(&expr->args[0], &expr->args[i]));
+    } else {
+      SL_TRY(Condition(&expr->args[i]));
+    }
+    values.push_back(&expr->args[i + 1]);
+  }
+  values.push_back(&expr->args.back());
+  return Unify(*expr, values, &expr->type);
+}
+
+Status TypeChecker::Coalesce(Expr* expr) {
+  std::vector<ExprPtr*> values;
+  bool nullable = true;
+  for (ExprPtr& arg : expr->args) {
+    values.push_back(&arg);
+    nullable = nullable && arg->type.nullable;
+  }
+  SL_TRY(Unify(*expr, values, &expr->type));
+  expr->type.nullable = nullable;
+  return base::Ok();
+}
+
+Status TypeChecker::NullIf(Expr* expr) {
+  SL_TRY(Comparable(&expr->args[0], &expr->args[1]));
+  expr->type = expr->args[0]->type;
+  expr->type.is_literal = false;
+  expr->type.nullable = true;
+  return base::Ok();
+}
+
+Status TypeChecker::Cast(ExprPtr* slot) {
+  Expr* expr = slot->get();
+  Type from = expr->args[0]->type;
+  if (from.kind == Kind::kNull) return Error(*expr, "this CAST is always NULL; write NULL");
+  if (expr->op == Op::kToText || expr->op == Op::kToBinary) {
+    if (expr->op == Op::kToText && from.kind == Kind::kBinary) {
+      Note("CAST of a binary string to CHAR: bytes that are not UTF-8 are bad values (checked at run time)");
+    }
+    bool to_text = expr->op == Op::kToText;
+    ExprPtr inner = std::move(expr->args[0]);
+    if (to_text) WrapToText(&inner);
+    if (!to_text) WrapToBinary(&inner);
+    *slot = std::move(inner);
+    return base::Ok();
+  }
+  expr->type.nullable = from.nullable;
+  if (expr->op == Op::kToDateTime) return CastToDateTime(expr);
+  bool is_unsigned = expr->op == Op::kToUnsigned;
+  if (from.kind == Kind::kText) {
+    Note("CAST of text to a number: other text than decimal digits is a bad value (checked at run time)");
+    SetInteger(&expr->type, is_unsigned, kSignedMin, kUnsignedMax);
+  } else if (from.kind == Kind::kInt) {
+    bool fits = is_unsigned ? from.min >= 0 : from.max <= kSignedMax;
+    SetInteger(&expr->type, is_unsigned, fits ? from.min : kSignedMin, fits ? from.max : kUnsignedMax);
+  } else {
+    return Error(*expr, "cannot CAST " + std::string(KindName(from.kind)) + " to a number");
+  }
+  return base::Ok();
+}
+
+Status TypeChecker::CastToDateTime(Expr* expr) {
+  const Expr& from = *expr->args[0];
+  expr->type.kind = Kind::kDateTime;
+  if (from.type.kind == Kind::kText) {
+    if (from.op == Op::kTextLiteral) {
+      int digits = CanonicalFraction(from.text);
+      if (digits < 0 || digits > expr->type.fraction) {
+        return Error(from, "write the time as 'YYYY-MM-DD hh:mm:ss' with at most the digits of the CAST");
+      }
+      return base::Ok();
+    }
+    Note("CAST of text to DATETIME: other forms than YYYY-MM-DD hh:mm:ss[.f] are bad values (checked at run time)");
+    return base::Ok();
+  }
+  if (from.type.kind == Kind::kDate) return base::Ok();
+  if (from.type.kind != Kind::kDateTime) {
+    return Error(*expr, "cannot CAST " + std::string(KindName(from.type.kind)) + " to DATETIME");
+  }
+  if (from.type.fraction > expr->type.fraction) {
+    return Error(*expr, "this would drop fractional digits, which the servers round differently; write DATETIME(" +
+                            std::to_string(from.type.fraction) + ")");
+  }
+  return base::Ok();
+}
+
+Status Typecheck(const TypeContext& context, ExprPtr* expr) { return TypeChecker(context).Check(expr); }
+
+Status TypecheckCondition(const TypeContext& context, ExprPtr* expr) {
+  TypeChecker checker(context);
+  SL_TRY(checker.Check(expr));
+  return checker.Condition(expr);
+}
+
+}  // namespace shardlift::mapping
