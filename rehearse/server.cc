@@ -97,6 +97,18 @@ bool LogSaysPortInUse(const std::string& path) {
   return in_use;
 }
 
+// What the server itself gives as the reason; its log is gone with the group's directory.
+std::string LastError(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::string last;
+  while (std::getline(file, line)) {
+    const std::size_t at = line.find("[ERROR]");
+    if (at != std::string::npos) last = "; its last error: " + line.substr(at + 8, 200);
+  }
+  return last;
+}
+
 std::string Ended(int wait_status) {
   return WIFSIGNALED(wait_status) ? fmt::format("was killed by signal {}", WTERMSIG(wait_status))
                                   : fmt::format("ended with code {}", WEXITSTATUS(wait_status));
@@ -123,7 +135,7 @@ struct GroupContext {
       SL_ASSIGN(const std::optional<int> ended, watchdog->Poll(pid));
       if (ended.has_value()) {
         if (*ended == 0) return base::Ok();
-        return Environment(fmt::format("{} {}; see {}", what, Ended(*ended), log_path));
+        return Environment(fmt::format("{} {}; see {}{}", what, Ended(*ended), log_path, LastError(log_path)));
       }
       if (Clock::now() > deadline) {
         SL_TRY(watchdog->Signal(pid, SIGKILL));
@@ -170,7 +182,8 @@ struct Server::Impl {
       SL_ASSIGN(const std::optional<int> ended, context->watchdog->Poll(pid));
       if (ended.has_value()) {
         pid = 0;
-        return Environment(fmt::format("server {} {} while starting; see {}", spec.name, Ended(*ended), log_path));
+        return Environment(fmt::format("server {} {} while starting; see {}{}", spec.name, Ended(*ended), log_path,
+                                       LastError(log_path)));
       }
       if (Greets(endpoint.port)) return base::Ok();
       if (Clock::now() > deadline) {
@@ -369,5 +382,6 @@ Server& ServerGroup::Get(std::string_view name) {
 }
 
 const std::string& ServerGroup::directory() const { return impl_->context->directory; }
+base::Status ServerGroup::KeepDirectory() { return impl_->context->watchdog->KeepDirectory(); }
 
 }  // namespace shardlift::rehearse

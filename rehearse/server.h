@@ -55,6 +55,8 @@ class ServerGroup {
   base::Status Start(const std::vector<ServerSpec>& specs);
   Server& Get(std::string_view name);
   const std::string& directory() const;
+  // The servers still end with the owner, their files stay.
+  base::Status KeepDirectory();
 
  private:
   ServerGroup();

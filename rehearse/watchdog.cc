@@ -19,7 +19,7 @@
 namespace shardlift::rehearse {
 namespace {
 
-enum class Op : std::int32_t { kSpawn, kPoll, kSignal };
+enum class Op : std::int32_t { kSpawn, kPoll, kSignal, kKeep };
 
 // Followed by log path and argv, each ended by a zero byte, for kSpawn.
 struct RequestHead {
@@ -48,6 +48,7 @@ struct WatchdogState {
   const char* directory = nullptr;
   std::array<pid_t, kProgramsMax> pids{};
   std::size_t pid_count = 0;
+  bool keep_directory = false;
   alignas(RequestHead) std::array<char, kRequestBytesMax + 1> request{};
 };
 
@@ -142,7 +143,7 @@ void EndAll(const WatchdogState& state) {
     if (ended < 0 && errno == ECHILD) break;
     SleepMilliseconds(50);
   }
-  for (int attempt = 0; attempt < 10 && access(state.directory, F_OK) == 0; ++attempt) {
+  for (int attempt = 0; attempt < 10 && !state.keep_directory && access(state.directory, F_OK) == 0; ++attempt) {
     const pid_t pid = fork();
     if (pid == 0) {
       RestoreSignals();
@@ -186,6 +187,7 @@ void EndAll(const WatchdogState& state) {
       case Op::kSpawn: reply = SpawnOne(state, head, static_cast<std::size_t>(n)); break;
       case Op::kPoll: reply = PollOne(state, head.pid); break;
       case Op::kSignal: reply = SignalOne(state, head); break;
+      case Op::kKeep: state.keep_directory = true; break;
     }
     if (send(3, &reply, sizeof reply, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof reply)) break;
   }
@@ -298,6 +300,11 @@ base::Status Watchdog::Signal(pid_t pid, int signal_number) {
   if (reply.error == 0) return base::Ok();
   return {base::Code::kInternal,
           fmt::format("watchdog: signal {} to pid {}: {}", signal_number, pid, strerror(reply.error))};
+}
+
+base::Status Watchdog::KeepDirectory() {
+  const auto reply = Ask(Encode({Op::kKeep, 0, 0, 0, 0, 0}));
+  return reply.status();
 }
 
 }  // namespace shardlift::rehearse

@@ -42,6 +42,7 @@ class Watchdog {
   // Its wait status once it has ended, nothing while it runs.
   base::Result<std::optional<int>> Poll(pid_t pid);
   base::Status Signal(pid_t pid, int signal_number);
+  base::Status KeepDirectory();  // do not remove it at the end
   pid_t pid() const { return pid_; }
 
  private:
