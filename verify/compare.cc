@@ -1,0 +1,80 @@
+#include "verify/compare.h"
+
+#include <cmath>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "store/message_table.h"
+
+namespace shardlift::verify {
+namespace {
+
+using Json = nlohmann::json;
+
+// Deeper than either server stores; keeps the recursion on a stack of any size.
+constexpr int kDepthMax = 512;
+
+// Exact: a double equals an integer only if it is that integer, not if it rounds to it.
+bool IntegerEqualsDouble(const Json& integer, double d) {
+  if (std::trunc(d) != d) return false;
+  if (integer.is_number_unsigned()) {
+    if (d < 0 || d >= 18446744073709551616.0) return false;
+    return integer.get<std::uint64_t>() == static_cast<std::uint64_t>(d);
+  }
+  if (d < -9223372036854775808.0 || d >= 9223372036854775808.0) return false;
+  return integer.get<std::int64_t>() == static_cast<std::int64_t>(d);
+}
+
+bool NumbersEqual(const Json& a, const Json& b) {
+  const bool a_float = a.is_number_float();
+  const bool b_float = b.is_number_float();
+  if (a_float && b_float) return a.get<double>() == b.get<double>();
+  if (a_float) return IntegerEqualsDouble(b, a.get<double>());
+  if (b_float) return IntegerEqualsDouble(a, b.get<double>());
+  return a == b;  // signed and unsigned are compared by value
+}
+
+bool ValuesEqual(const Json& a, const Json& b, int depth) {
+  if (depth > kDepthMax) return false;
+  if (a.is_number() && b.is_number()) return NumbersEqual(a, b);
+  if (a.type() != b.type()) return false;
+  if (a.is_array()) {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      if (!ValuesEqual(a[i], b[i], depth + 1)) return false;
+    }
+    return true;
+  }
+  if (a.is_object()) {
+    if (a.size() != b.size()) return false;
+    for (auto left = a.begin(), right = b.begin(); left != a.end(); ++left, ++right) {  // both in key order
+      if (left.key() != right.key() || !ValuesEqual(left.value(), right.value(), depth + 1)) return false;
+    }
+    return true;
+  }
+  return a == b;
+}
+
+}  // namespace
+
+bool JsonEqual(std::string_view a, std::string_view b) {
+  if (a == b) return true;
+  const Json left = Json::parse(a, nullptr, false);
+  if (left.is_discarded()) return false;
+  const Json right = Json::parse(b, nullptr, false);
+  return !right.is_discarded() && ValuesEqual(left, right, 0);
+}
+
+void CompareColumns(RowFields source, RowFields target, std::vector<std::size_t>* differing) {
+  const auto columns = store::MessageColumns();
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const auto& want = source[kFirstColumnField + i];
+    const auto& have = target[kFirstColumnField + i];
+    if (want == have) continue;
+    const bool json = columns[i].kind == store::TargetKind::kJson && want.has_value() && have.has_value();
+    if (json && JsonEqual(*want, *have)) continue;
+    differing->push_back(i);
+  }
+}
+
+}  // namespace shardlift::verify

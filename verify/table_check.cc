@@ -1,0 +1,186 @@
+#include "verify/table_check.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/log.h"
+#include "store/message_table.h"
+
+namespace shardlift::verify {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+constexpr std::uint64_t kSignBit = 1ull << 63;
+constexpr std::size_t kIntegerKeyBytes = 8;
+
+std::uint64_t BigEndian(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (const char c : bytes) value = value << 8 | static_cast<unsigned char>(c);
+  return value;
+}
+
+Result<std::uint64_t> ToNumber(const std::optional<std::string>& text) {
+  std::uint64_t value = 0;
+  if (text) {
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error == std::errc() && end == text->data() + text->size()) return value;
+  }
+  return Status(Code::kInternal, "a count that is not a number");
+}
+
+// What is wrong with the table's own numbers, if anything: rows that came or went while they were read.
+Status Balance(const TableResult& result) {
+  if (result.counts.source_rows == result.source_rows_kept) return base::Ok();
+  return Status(Code::kRefused, fmt::format("it had {} rows to move when counted and {} when read: writes have not "
+                                            "stopped; stop them, let migrate catch up and verify again",
+                                            result.source_rows_kept, result.counts.source_rows));
+}
+
+}  // namespace
+
+std::string SourceRowsSql(const mapping::TableMapper& mapper) {
+  const mapping::MappingSql& sql = mapper.sql();
+  // Every item has an alias of ours: without one an item's name could capture a column of ORDER BY.
+  std::string select = "SELECT " + sql.owner_key + " AS `_key`";
+  for (std::size_t i = 0; i < sql.columns.size(); ++i) select += fmt::format(", {} AS `_c{}`", sql.columns[i], i);
+  return fmt::format("{} FROM {} WHERE ({}) ORDER BY {}", select, mapper.context().schema.name.Quoted(), sql.where,
+                     sql.order_by);
+}
+
+std::string SourceCountSql(const mapping::TableMapper& mapper) {
+  return fmt::format("SELECT COUNT(*), COUNT(CASE WHEN ({}) THEN 1 END) FROM {}", mapper.sql().where,
+                     mapper.context().schema.name.Quoted());
+}
+
+std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std::uint32_t buckets) {
+  std::string select = "SELECT `owner_key` AS `_key`";
+  std::size_t i = 0;
+  for (const store::TargetColumn& column : store::MessageColumns()) {
+    select += fmt::format(", {} AS `_c{}`", mysql::QuoteIdentifier(column.name), i++);
+  }
+  // The owner index gives the rows in order; without the hint a server may sort the whole table instead.
+  return fmt::format(
+      "{}, {} AS `_bucket` FROM `message` FORCE INDEX (`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} "
+      "ORDER BY `owner_key`",
+      select, store::BucketSql("`account_type`", "`account_key`", buckets), origin, table_ordinal);
+}
+
+std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key) {
+  const auto key_columns = mapper.key_columns();
+  if (owner_key.size() != key_columns.size() * kIntegerKeyBytes) return {};
+  std::string text;
+  for (const std::size_t index : key_columns) {
+    const mysql::Column& column = mapper.context().schema.columns[index];
+    if (!column.is_integer()) return {};
+    const std::uint64_t value = BigEndian(owner_key.substr(0, kIntegerKeyBytes));
+    owner_key.remove_prefix(kIntegerKeyBytes);
+    if (!text.empty()) text += ", ";
+    text +=
+        column.is_unsigned ? fmt::format("{}", value) : fmt::format("{}", static_cast<std::int64_t>(value ^ kSignBit));
+  }
+  return text;
+}
+
+TableChecker::TableChecker(const CheckContext& context) : context_(context) { CloseAll(); }
+
+void TableChecker::CloseAll() {
+  sources_.clear();
+  shards_.clear();
+  sources_.resize(context_.config.sources.size());
+  shards_.resize(context_.config.shards.size());
+}
+
+Result<mysql::Session*> TableChecker::Source(std::uint32_t index) {
+  if (!sources_[index]) {
+    SL_ASSIGN(sources_[index], mysql::Session::Open(context_.config.sources[index].endpoint, mysql::SessionOptions()));
+  }
+  return sources_[index].get();
+}
+
+Result<mysql::Session*> TableChecker::Shard(std::uint32_t index) {
+  if (!shards_[index]) {
+    mysql::SessionOptions options;
+    options.database = context_.config.shards[index].database;
+    SL_ASSIGN(shards_[index], mysql::Session::Open(context_.config.shards[index].endpoint, options));
+  }
+  return shards_[index].get();
+}
+
+Status TableChecker::Check(const job::CatalogTable& table, TableResult* result) {
+  for (int attempt = 1;; ++attempt) {
+    *result = TableResult();
+    std::uint64_t rows_reported = 0;
+    Status status = CheckOnce(table, result, &rows_reported);
+    if (status.ok()) return base::Ok();
+    context_.rows_done->fetch_sub(rows_reported, std::memory_order_relaxed);
+    CloseAll();  // a stream may have been left half read
+    if (status.code() == Code::kStopped) return status;
+    status.WithContext(fmt::format("verify {}", table.schema().name.Text()));
+    if (status.code() != Code::kEnvironment) {
+      result->failure = status;
+      return base::Ok();
+    }
+    if (attempt == 2) return status;
+    base::LogWarning("a server was lost while a table was compared; the table is compared again",
+                     {{"table", table.schema().name.Text()}, {"error", status.message()}});
+  }
+}
+
+Status TableChecker::CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported) {
+  const mapping::TableMapper& mapper = *table.mapper;
+  const std::string name = mapper.context().schema.name.Text();
+  SL_ASSIGN(mysql::Session * source, Source(table.source));
+  SL_ASSIGN(const mysql::Rows count, source->Query(SourceCountSql(mapper), "count rows of " + name));
+  SL_ASSIGN(result->source_rows_total, ToNumber(count.rows.at(0).at(0)));
+  SL_ASSIGN(result->source_rows_kept, ToNumber(count.rows.at(0).at(1)));
+  SL_ASSIGN(const auto source_rows, OpenSqlRows(*source, SourceRowsSql(mapper), "read rows of " + name));
+  const std::string shard_sql = ShardRowsSql(mapper.config().origin, table.ordinal, context_.router.buckets());
+  std::vector<std::unique_ptr<RowSource>> streams;
+  std::vector<RowSource*> shard_rows;
+  for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
+    SL_ASSIGN(mysql::Session * shard, Shard(i));
+    SL_ASSIGN(streams.emplace_back(), OpenSqlRows(*shard, shard_sql, "read migrated rows of " + name));
+    shard_rows.push_back(streams.back().get());
+  }
+  MergeInput input;
+  input.source = source_rows.get();
+  input.shards = shard_rows;
+  input.router = &context_.router;
+  input.stop = context_.options.stop;
+  input.on_rows = [&](std::uint64_t rows) {
+    *rows_reported += rows;
+    context_.rows_done->fetch_add(rows, std::memory_order_relaxed);
+  };
+  input.on_finding = [&](const Verdict& verdict) {
+    if (result->findings.size() < context_.options.findings_max) result->findings.push_back(ToFinding(table, verdict));
+  };
+  SL_TRY(MergeTable(input, &result->counts));
+  result->failure = Balance(*result);
+  return base::Ok();
+}
+
+Finding TableChecker::ToFinding(const job::CatalogTable& table, const Verdict& verdict) const {
+  const auto shard_name = [&](std::uint32_t index) { return context_.config.shards[index].endpoint.name; };
+  Finding finding;
+  finding.kind = verdict.kind;
+  finding.origin = table.mapper->config().origin;
+  finding.table_ordinal = table.ordinal;
+  finding.source = context_.config.sources[table.source].endpoint.name;
+  finding.table = table.schema().name.Text();
+  finding.owner_key = std::string(verdict.owner_key);
+  finding.key_text = KeyText(*table.mapper, verdict.owner_key);
+  if (verdict.expected_shard) finding.expected_shard = shard_name(*verdict.expected_shard);
+  for (const std::uint32_t shard : verdict.shards) {
+    finding.shards.push_back(shard_name(shard));
+    if (finding.shard.empty() || shard != verdict.expected_shard) finding.shard = shard_name(shard);
+  }
+  const auto columns = store::MessageColumns();
+  for (const std::size_t column : verdict.columns) finding.columns.push_back(columns[column].name);
+  return finding;
+}
+
+}  // namespace shardlift::verify

@@ -1,0 +1,68 @@
+// TableChecker: compares one legacy table with all shards, over sessions of its own.
+//
+// Each worker thread of a verification has one. Sessions are opened when first needed and kept from table to table.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "job/catalog.h"
+#include "job/config.h"
+#include "mysql/session.h"
+#include "store/router.h"
+#include "verify/merge.h"
+#include "verify/verify.h"
+
+namespace shardlift::verify {
+
+struct TableResult {
+  MergeCounts counts;
+  std::uint64_t source_rows_total = 0;  // counted beside the stream
+  std::uint64_t source_rows_kept = 0;   // of them those for which `where` is true
+  std::vector<Finding> findings;        // at most options.findings_max
+  base::Status failure;                 // not ok: this table could not be compared
+};
+
+// What all workers share. `rows_done` is for progress.
+struct CheckContext {
+  const job::JobConfig& config;
+  const job::Catalog& catalog;
+  const store::Router& router;
+  const VerifyOptions& options;
+  std::atomic<std::uint64_t>* rows_done;
+};
+
+// SELECT of the source's rows with every target column computed by the source (RowSource's fields), and of their
+// number: all, and those for which `where` is true.
+std::string SourceRowsSql(const mapping::TableMapper& mapper);
+std::string SourceCountSql(const mapping::TableMapper& mapper);
+// SELECT of one shard's rows of one legacy table, with the bucket recomputed from the account columns.
+std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std::uint32_t buckets);
+// "7, 42" for a canonical key whose columns are all integers, else empty: string keys are user data.
+std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key);
+
+class TableChecker {
+ public:
+  explicit TableChecker(const CheckContext& context);
+
+  // A failed Status ends the run (servers lost for good, asked to stop); what concerns the table alone is in
+  // `result->failure`.
+  base::Status Check(const job::CatalogTable& table, TableResult* result);
+
+ private:
+  base::Result<mysql::Session*> Source(std::uint32_t index);
+  base::Result<mysql::Session*> Shard(std::uint32_t index);
+  base::Status CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported);
+  Finding ToFinding(const job::CatalogTable& table, const Verdict& verdict) const;
+  void CloseAll();
+
+  const CheckContext& context_;
+  std::vector<std::unique_ptr<mysql::Session>> sources_;
+  std::vector<std::unique_ptr<mysql::Session>> shards_;
+};
+
+}  // namespace shardlift::verify

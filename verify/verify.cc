@@ -1,0 +1,253 @@
+#include "verify/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+#include "base/progress.h"
+#include "job/catalog.h"
+#include "mysql/position.h"
+#include "store/router.h"
+#include "verify/shard_totals.h"
+#include "verify/table_check.h"
+
+namespace shardlift::verify {
+namespace {
+
+using base::Code;
+using base::Result;
+using base::Status;
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(200);
+
+// Where a source stands, to tell afterwards whether it was written to. Failures only weaken what can be said.
+struct SourceState {
+  std::string position;  // empty: could not be read
+  std::size_t prepared_xa = 0;
+};
+
+std::vector<SourceState> ReadSourceStates(const job::JobConfig& config) {
+  std::vector<SourceState> states(config.sources.size());
+  for (std::size_t i = 0; i < config.sources.size(); ++i) {
+    auto session = mysql::Session::Open(config.sources[i].endpoint, mysql::SessionOptions());
+    if (!session.ok()) continue;
+    if (const auto position = mysql::ReadUpperBound(**session); position.ok()) states[i].position = position->ToText();
+    const auto prepared = (*session)->Query("XA RECOVER", "list prepared XA transactions");
+    if (prepared.ok()) states[i].prepared_xa = prepared->rows.size();
+  }
+  return states;
+}
+
+void NoteSourceChanges(const job::JobConfig& config, const std::vector<SourceState>& before, VerifyReport* report) {
+  const std::vector<SourceState> after = ReadSourceStates(config);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const std::string& name = config.sources[i].endpoint.name;
+    if (before[i].position.empty() || after[i].position.empty()) {
+      report->notes.push_back(
+          fmt::format("source {}: its binlog position could not be read, so this pass cannot tell "
+                      "whether it was written to",
+                      name));
+    } else if (before[i].position != after[i].position) {
+      report->notes.push_back(
+          fmt::format("source {} was written to during the pass; if legacy tables were, the "
+                      "result speaks of no single moment",
+                      name));
+    }
+    if (after[i].prepared_xa > 0) {
+      report->notes.push_back(fmt::format("source {} has {} prepared XA transactions: their rows can still change",
+                                          name, after[i].prepared_xa));
+    }
+  }
+}
+
+// Gives the tables to the workers, largest first, and keeps the first failure that ends the run.
+class Workers {
+ public:
+  Workers(const CheckContext& context, std::vector<TableResult>* results) : context_(context), results_(results) {
+    const auto& tables = context.catalog.tables;
+    order_.resize(tables.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
+      return tables[a].schema().rows_estimate > tables[b].schema().rows_estimate;
+    });
+  }
+
+  Status Run() {
+    const std::size_t count = std::max<std::size_t>(1, std::min<std::size_t>(context_.options.threads, order_.size()));
+    const bool show = context_.options.progress;
+    base::ProgressOptions progress_options;
+    progress_options.enabled = show;
+    base::ProgressReporter progress("verify", progress_options);
+    std::uint64_t total = 0;
+    for (const job::CatalogTable& table : context_.catalog.tables) total += table.schema().rows_estimate;
+    progress.SetTotal(total);
+    running_ = count;
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, &progress] { Work(progress); });
+    while (running_.load() > 0) {
+      progress.SetDone(context_.rows_done->load(std::memory_order_relaxed));
+      std::this_thread::sleep_for(kProgressInterval);
+    }
+    for (std::thread& thread : threads) thread.join();
+    progress.SetDone(context_.rows_done->load());
+    progress.SetTotal(context_.rows_done->load());  // the estimates have served
+    return failure_;
+  }
+
+ private:
+  void Work(base::ProgressReporter& progress) {
+    TableChecker checker(context_);
+    for (;;) {
+      const std::size_t turn = next_.fetch_add(1);
+      if (turn >= order_.size() || failed_.load()) break;
+      const job::CatalogTable& table = context_.catalog.tables[order_[turn]];
+      progress.SetNote(table.schema().name.Text());
+      const Status status = checker.Check(table, &(*results_)[order_[turn]]);
+      if (status.ok()) continue;
+      const std::lock_guard lock(mutex_);
+      if (!failed_.exchange(true)) failure_ = status;
+      break;
+    }
+    running_.fetch_sub(1);
+  }
+
+  const CheckContext& context_;
+  std::vector<TableResult>* const results_;
+  std::vector<std::size_t> order_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<std::size_t> running_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  Status failure_;
+};
+
+// The shards' own counts, taken before the streams, must be what the streams brought.
+void CheckShardCounts(const job::JobConfig& config, const job::CatalogTable& table, const ShardTotals& totals,
+                      TableResult* result) {
+  if (!result->failure.ok()) return;
+  const OwnerTable owner(table.mapper->config().origin, table.ordinal);
+  for (std::size_t shard = 0; shard < totals.rows.size(); ++shard) {
+    const auto found = totals.rows[shard].find(owner);
+    const std::uint64_t counted = found == totals.rows[shard].end() ? 0 : found->second;
+    if (counted == result->counts.shard_rows[shard]) continue;
+    result->failure = Status(
+        Code::kRefused, fmt::format("shard {} had {} of its rows when counted and {} when read; is a migrate "
+                                    "still running? stop it after it has caught up and verify again",
+                                    config.shards[shard].endpoint.name, counted, result->counts.shard_rows[shard]));
+    return;
+  }
+}
+
+class Reporter {
+ public:
+  Reporter(const job::JobConfig& config, const job::Catalog& catalog, const ShardTotals& totals,
+           std::size_t findings_max)
+      : config_(config), catalog_(catalog), totals_(totals), findings_max_(findings_max) {}
+
+  void AddTables(std::vector<TableResult>& results, VerifyReport* report) const {
+    for (const mapping::MappingConfig& mapping : config_.mappings)
+      report->per_mapping.push_back({.mapping = mapping.name});
+    report->tables = catalog_.tables.size();
+    for (std::size_t i = 0; i < results.size(); ++i) AddTable(catalog_.tables[i], &results[i], report);
+  }
+
+  void AddShards(VerifyReport* report) const {
+    for (std::size_t shard = 0; shard < totals_.rows.size(); ++shard) {
+      ShardRows rows{config_.shards[shard].endpoint.name};
+      for (const auto& [table, count] : totals_.rows[shard]) {
+        rows.rows += count;
+        if (IsForeign(totals_, config_, table)) rows.foreign_rows += count;
+      }
+      if (rows.foreign_rows > 0) {
+        report->notes.push_back(fmt::format("shard {} holds {} rows of other jobs; they were not looked at", rows.shard,
+                                            rows.foreign_rows));
+      }
+      report->per_shard.push_back(std::move(rows));
+    }
+    for (const auto& [table, count] : totals_.dead_letters) {
+      if (!IsForeign(totals_, config_, table)) report->dead_letters += count;
+    }
+  }
+
+ private:
+  void AddTable(const job::CatalogTable& table, TableResult* result, VerifyReport* report) const {
+    CheckShardCounts(config_, table, totals_, result);
+    if (!result->failure.ok()) {
+      report->not_verified.push_back({config_.sources[table.source].endpoint.name, table.schema().name.Text(),
+                                      std::string(result->failure.message())});
+    }
+    const mapping::MappingConfig& mapping = table.mapper->config();
+    for (MappingBalance& balance : report->per_mapping) {
+      if (balance.mapping != mapping.name) continue;
+      balance.source_rows += result->source_rows_total;
+      balance.kept += result->source_rows_kept;
+      balance.left_behind += result->source_rows_total - result->source_rows_kept;
+      balance.equal += result->counts.equal;
+      const auto letters = totals_.dead_letters.find(OwnerTable(mapping.origin, table.ordinal));
+      if (letters != totals_.dead_letters.end()) balance.dead_letters += letters->second;
+    }
+    report->rows_compared += result->counts.source_rows;
+    for (std::size_t kind = 0; kind < kFindingKinds; ++kind) report->counts[kind] += result->counts.findings[kind];
+    for (Finding& finding : result->findings) {
+      if (report->findings.size() < findings_max_) report->findings.push_back(std::move(finding));
+    }
+  }
+
+  const job::JobConfig& config_;
+  const job::Catalog& catalog_;
+  const ShardTotals& totals_;
+  const std::size_t findings_max_;
+};
+
+}  // namespace
+
+std::string_view FindingKindName(FindingKind kind) {
+  switch (kind) {
+    case FindingKind::kDuplicate: return "duplicate";
+    case FindingKind::kWrongShard: return "wrong_shard";
+    case FindingKind::kWrongBucket: return "wrong_bucket";
+    case FindingKind::kDiffers: return "differs";
+    case FindingKind::kMissing: return "missing";
+    case FindingKind::kExtra: return "extra";
+  }
+  return "unknown";
+}
+
+std::uint64_t VerifyReport::findings_total() const {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+int VerifyReport::exit_code() const {
+  if (!not_verified.empty()) return base::ExitCodeOf(Status(Code::kRefused, "tables not verified"));
+  return clean() ? 0 : base::ExitCodeOf(Status(Code::kFindings, "findings"));
+}
+
+Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions& options) {
+  const auto started_at = std::chrono::steady_clock::now();
+  SL_ASSIGN(const store::Router router, store::Router::Create(config.routing.buckets, config.routing.ranges));
+  SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
+  const std::vector<SourceState> before = ReadSourceStates(config);
+  SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config));
+
+  std::atomic<std::uint64_t> rows_done{0};
+  const CheckContext context{config, catalog, router, options, &rows_done};
+  std::vector<TableResult> results(catalog.tables.size());
+  SL_TRY(Workers(context, &results).Run());
+
+  VerifyReport report;
+  const Reporter reporter(config, catalog, totals, options.findings_max);
+  reporter.AddTables(results, &report);
+  reporter.AddShards(&report);
+  SL_TRY(AddUnknownOwners(config, catalog, totals, options.findings_max, &report));
+  SL_TRY(NameDeadLetters(config, &report));
+  NoteSourceChanges(config, before, &report);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();
+  return report;
+}
+
+}  // namespace shardlift::verify

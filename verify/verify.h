@@ -1,0 +1,101 @@
+// RunVerify: compares every mapped legacy row with the shards, after the writes have stopped (design 7).
+//
+// The source server computes every target column with the mapping's SQL text, never with the evaluator that wrote the
+// rows; each shard returns its rows of the same legacy table; both come in owner key order and are merged, in constant
+// memory. One verdict per owner, by precedence: duplicate > wrong shard > wrong bucket > differs > missing > extra.
+//
+// What it may claim: every row was equal when it was read. That is equality of the two sides only if nothing wrote to
+// the legacy tables since before the pass began, and if migrate had caught up. What moved under the pass is detected
+// where it can be (row counts taken beside the streams, binlog positions) and named; nothing that could not be compared
+// passes.
+//
+// Units: rows. Thread rules: RunVerify blocks and uses threads of its own; reports are values.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "job/config.h"
+
+namespace shardlift::verify {
+
+enum class FindingKind : std::uint8_t { kDuplicate, kWrongShard, kWrongBucket, kDiffers, kMissing, kExtra };
+inline constexpr std::size_t kFindingKinds = 6;
+std::string_view FindingKindName(FindingKind kind);  // "wrong_shard"
+
+struct Finding {
+  FindingKind kind = FindingKind::kDiffers;
+  std::uint32_t origin = 0;
+  std::uint32_t table_ordinal = 0;
+  std::string source;               // source's name; empty: the rows belong to no table of this job
+  std::string table;                // "im_0.msg_03"; empty as above
+  std::string owner_key;            // the canonical key's bytes
+  std::string key_text;             // "7, 42" when all key columns are integers; else empty
+  std::string shard;                // where the row is; of a duplicate: a copy that is not in its place; missing: empty
+  std::string expected_shard;       // empty: unknown (no source row)
+  std::vector<std::string> shards;  // all copies
+  std::vector<std::string> columns;  // target columns that differ
+  std::string dead_letter;           // why the row was set aside, when it has an open dead letter
+};
+
+struct MappingBalance {
+  std::string mapping;
+  std::uint64_t source_rows = 0;  // = kept + left_behind
+  std::uint64_t kept = 0;         // = equal + findings with a source row
+  std::uint64_t left_behind = 0;  // by `where`
+  std::uint64_t equal = 0;
+  std::uint64_t dead_letters = 0;  // open ones
+};
+
+struct ShardRows {
+  std::string shard;
+  std::uint64_t rows = 0;          // all rows of `message`
+  std::uint64_t foreign_rows = 0;  // of them: of tables that another job registered in this store; not looked at
+};
+
+struct NotVerified {
+  std::string source;
+  std::string table;
+  std::string reason;
+};
+
+struct VerifyReport {
+  std::uint64_t rows_compared = 0;  // source rows that were held against the shards
+  std::uint64_t tables = 0;
+  std::array<std::uint64_t, kFindingKinds> counts{};  // by FindingKind, complete
+  std::vector<Finding> findings;                      // the first ones, in table and key order
+  std::uint64_t dead_letters = 0;
+  std::vector<ShardRows> per_shard;
+  std::vector<MappingBalance> per_mapping;
+  std::vector<NotVerified> not_verified;  // tables for which the verdict is open; never empty-handed "clean"
+  std::vector<std::string> notes;         // what weakens the claim: "source legacy1 was written to during the pass"
+  double seconds = 0;
+
+  std::uint64_t findings_total() const;
+  bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty(); }
+  // 0 clean, 1 findings or dead letters, 4 when a table could not be compared.
+  int exit_code() const;
+};
+
+struct VerifyOptions {
+  std::size_t findings_max = 1000;          // listed; all are counted
+  std::uint32_t threads = 2;                // tables side by side
+  bool progress = true;                     // to stderr
+  const std::atomic<bool>* stop = nullptr;  // set by a signal handler; ends with kStopped
+};
+
+// kEnvironment when a server is lost (after one more try per table), kRefused when the job's tables have no ordinals
+// yet
+// ("run migrate first"), kUsage for a job file that does not fit its servers.
+base::Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions& options);
+
+std::string ReportJson(const VerifyReport& report);  // one document, "shardlift.verify/1"
+std::string ReportText(const VerifyReport& report);  // for a person
+
+}  // namespace shardlift::verify
