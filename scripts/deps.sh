@@ -43,7 +43,7 @@ this_run="scripts/deps.sh$([ $# -eq 0 ] || printf ' %s' "$@")"
 
 root_must_run() {
   say "deps.sh: $1"
-  say "As root, run:  cd $top && $this_run"
+  say "As root, run:  $top/$this_run"
   exit 3
 }
 

@@ -3,6 +3,7 @@
 # Sets: top (the checkout). Functions: say, fail, usage_of, mysql_root, have_mysql, use_mysql_root, run_cleanups, at_exit.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # for the scripts that source this
 readonly top
 readonly system_mysql_root=/var/cache/shardlift/mysql-root
 
@@ -50,3 +51,25 @@ trap run_cleanups EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
+
+# run COMMAND...: runs it as a process group of its own and waits; the group ends when this script is told to end.
+running=
+run() {
+  setsid "$@" &
+  running=$!
+  local status=0
+  wait "$running" || status=$?
+  running=
+  return "$status"
+}
+end_running() {
+  [ -n "$running" ] || return 0
+  kill -TERM -- "-$running" 2>/dev/null || return 0
+  local i
+  for i in {1..100}; do
+    kill -0 -- "-$running" 2>/dev/null || return 0
+    [ "$i" -lt 100 ] || kill -KILL -- "-$running" 2>/dev/null
+    sleep 0.1
+  done
+}
+at_exit end_running
