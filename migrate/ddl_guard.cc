@@ -66,6 +66,17 @@ bool IsWord(const std::vector<Word>& words, std::size_t i, std::string_view uppe
                     [](char a, char b) { return a == std::toupper(static_cast<unsigned char>(b)); });
 }
 
+// The pattern up to the dot between schema and table; dots inside braces belong to ranges.
+std::string SchemaPart(const std::string& pattern) {
+  int depth = 0;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '{') ++depth;
+    if (pattern[i] == '}') --depth;
+    if (pattern[i] == '.' && depth == 0) return pattern.substr(0, i);
+  }
+  return pattern;
+}
+
 bool Applies(const mapping::MappingConfig& mapping, std::string_view source) {
   return mapping.sources.empty() ||
          std::find(mapping.sources.begin(), mapping.sources.end(), source) != mapping.sources.end();
@@ -97,7 +108,7 @@ std::string FindMappedTable(const job::JobConfig& config, std::string_view sourc
     for (const mapping::MappingConfig& mapping : config.mappings) {
       if (!Applies(mapping, source)) continue;
       for (const std::string& pattern : mapping.match) {
-        const std::string schema_pattern = pattern.substr(0, pattern.find('.')) + ".t";
+        const std::string schema_pattern = SchemaPart(pattern) + ".t";
         const base::Result<bool> matches = mapping::MatchesPattern(schema_pattern, schema, "t");
         if (matches.ok() && *matches) return schema + ".*";
       }

@@ -2,7 +2,6 @@
 // Source: MySQL internals manual, COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID.
 #include <fmt/format.h>
 
-#include <limits>
 
 #include "mysql/session_impl.h"
 
@@ -15,7 +14,7 @@ constexpr std::uint64_t kFlagThroughGtid = 0x04;
 constexpr std::uint64_t kFirstEventOffset = 4;
 constexpr unsigned char kEof = 0xfe;
 constexpr unsigned long kEofBytesMax = 8;
-constexpr unsigned long kPacketError = std::numeric_limits<unsigned long>::max();
+constexpr unsigned long kPacketError = packet_error;  // the library's; an unsigned int in an unsigned long
 
 void Put(std::string* out, std::uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>((value >> (8 * i)) & 0xFF));
