@@ -2,6 +2,7 @@
 // Source: MySQL internals manual, COM_BINLOG_DUMP and COM_BINLOG_DUMP_GTID.
 #include <fmt/format.h>
 
+#include <limits>
 
 #include "mysql/session_impl.h"
 
