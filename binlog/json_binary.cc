@@ -177,7 +177,9 @@ class Printer {
 
   void Base64(std::string_view bytes) {
     static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    constexpr std::size_t kGroupsPerLine = 76 / 4;  // the server breaks long lines
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
+      if (i > 0 && i / 3 % kGroupsPerLine == 0) out_ += "\\n";
       std::uint32_t group = 0;
       for (std::size_t j = 0; j < 3; ++j) {
         group = (group << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
@@ -257,7 +259,7 @@ void AppendJsonDouble(double value, std::string& out) {
   if (e > 2) digits += all.substr(2, e - 2);
   const int point = exponent + 1;  // digits before the decimal point
   const int count = static_cast<int>(digits.size());
-  if (point < -kFixedDigitsMax + 1 || point > kFixedDigitsMax) {
+  if (point < -kFixedDigitsMax + 1 || (point > kFixedDigitsMax && count <= point)) {
     out += digits[0];
     if (count > 1) out.append(1, '.').append(digits, 1);
     fmt::format_to(std::back_inserter(out), "e{}", exponent);

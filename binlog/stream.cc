@@ -1,6 +1,7 @@
 #include "binlog/stream.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -130,6 +131,11 @@ struct GroupStream::Impl {
 };
 
 void GroupStream::Impl::ReadPackets() {
+  // The TLS layer may answer the server after Stop has shut the socket; that must not end the process.
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   for (;;) {
     base::Result<std::string_view> packet = session->ReadPacket();
     if (!packet.ok()) {
