@@ -1,0 +1,146 @@
+// `shardlift plan`: what a job would move, and what stands in its way. Writes nothing.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "base/progress.h"
+#include "cmd/commands.h"
+#include "cmd/plan_tables.h"
+#include "cmd/schemas.h"
+#include "cmd/support.h"
+#include "job/config.h"
+#include "job/preflight.h"
+
+namespace shardlift::cmd {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Plan {
+  job::JobConfig config;
+  std::vector<PlannedTable> tables;
+  std::vector<SchemaState> schemas;  // per shard
+};
+
+base::Result<Plan> MakePlan(const std::string& path) {
+  Plan plan;
+  SL_ASSIGN(plan.config, job::LoadJobConfig(path));
+  SL_TRY(job::CheckServers(plan.config));
+  SL_ASSIGN(plan.schemas, CompareSchemas(plan.config));
+  SL_ASSIGN(plan.tables, PlanTables(plan.config));
+  return plan;
+}
+
+std::vector<std::string> NextSteps(const Plan& plan) {
+  std::vector<std::string> steps;
+  for (const PlannedTable& table : plan.tables) {
+    if (table.notes.empty()) continue;
+    steps.emplace_back("read the notes: these conversions may lose something");
+    break;
+  }
+  for (const SchemaState state : plan.schemas) {
+    if (state != SchemaState::kMissing) continue;
+    steps.push_back(fmt::format("shardlift schema apply -c {} (migrate does it too)", plan.config.path));
+    break;
+  }
+  steps.push_back(fmt::format("shardlift migrate -c {}", plan.config.path));
+  return steps;
+}
+
+std::string PlanJson(const Plan& plan) {
+  Json tables = Json::array();
+  std::uint64_t rows = 0;
+  for (const PlannedTable& t : plan.tables) {
+    rows += t.rows_estimate;
+    tables.push_back({{"mapping", t.mapping},
+                      {"source", t.source},
+                      {"table", t.table},
+                      {"ordinal", t.ordinal ? Json(*t.ordinal) : Json(nullptr)},
+                      {"rows_estimate", t.rows_estimate},
+                      {"key", t.key},
+                      {"where", t.where},
+                      {"notes", t.notes}});
+  }
+  Json shards = Json::array();
+  for (std::size_t i = 0; i < plan.config.shards.size(); ++i) {
+    std::uint64_t buckets = 0;
+    for (const store::BucketRange& range : plan.config.routing.ranges) {
+      if (range.shard == i) buckets += range.last - range.first + 1;
+    }
+    shards.push_back({{"shard", plan.config.shards[i].endpoint.name},
+                      {"database", plan.config.shards[i].database},
+                      {"buckets", buckets},
+                      {"schema", plan.schemas[i] == SchemaState::kComplete ? "complete" : "missing"}});
+  }
+  const Json out{{"schema", "shardlift.plan/1"},
+                 {"job", plan.config.name},
+                 {"fingerprint", plan.config.fingerprint},
+                 {"routing",
+                  {{"version", plan.config.routing.version},
+                   {"buckets", plan.config.routing.buckets},
+                   {"map_epoch", plan.config.routing.map_epoch}}},
+                 {"rows_estimate", rows},
+                 {"tables", std::move(tables)},
+                 {"shards", std::move(shards)},
+                 {"next_steps", NextSteps(plan)}};
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// A note that is the same for many tables is printed once per mapping.
+std::string NotesText(const Plan& plan) {
+  std::string text;
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const PlannedTable& table : plan.tables) {
+    for (const std::string& note : table.notes) {
+      if (seen.emplace(table.mapping, note).second) text += fmt::format("note: mapping {}: {}\n", table.mapping, note);
+    }
+  }
+  return text;
+}
+
+std::string PlanText(const Plan& plan) {
+  std::uint64_t rows = 0;
+  std::string text =
+      fmt::format("job {}: {} buckets, routing version {}, shard map epoch {}\n", plan.config.name,
+                  plan.config.routing.buckets, plan.config.routing.version, plan.config.routing.map_epoch);
+  text += fmt::format("{:<12}{:<12}{:<28}{:>8}{:>16}  {}\n", "mapping", "source", "table", "ordinal", "rows (about)",
+                      "key");
+  for (const PlannedTable& t : plan.tables) {
+    rows += t.rows_estimate;
+    text += fmt::format("{:<12}{:<12}{:<28}{:>8}{:>16}  {}{}\n", t.mapping, t.source, t.table,
+                        t.ordinal ? fmt::format("{}", *t.ordinal) : "new", base::FormatCount(t.rows_estimate),
+                        fmt::join(t.key, ", "), t.where.empty() ? "" : "; where " + t.where);
+  }
+  text += fmt::format("{} tables, about {} rows\n", plan.tables.size(), base::FormatCount(rows));
+  for (std::size_t i = 0; i < plan.config.shards.size(); ++i) {
+    text +=
+        fmt::format("shard {}: database {}, schema {}\n", plan.config.shards[i].endpoint.name,
+                    plan.config.shards[i].database, plan.schemas[i] == SchemaState::kComplete ? "complete" : "missing");
+  }
+  text += NotesText(plan);
+  for (const std::string& step : NextSteps(plan)) text += "next: " + step + "\n";
+  return text;
+}
+
+}  // namespace
+
+void AddPlan(CLI::App& app, int* exit_code) {
+  CLI::App* const sub =
+      app.add_subcommand("plan", "Check servers and mappings and show what would be moved; writes nothing");
+  const auto path = std::make_shared<std::string>();
+  const auto json = std::make_shared<bool>(false);
+  sub->add_option("-c,--config", *path, "Job file")->required()->type_name("JOB");
+  sub->add_flag("--json", *json, "Print the plan as JSON");
+  sub->callback([path, json, exit_code] {
+    const auto plan = MakePlan(*path);
+    *exit_code =
+        plan.ok() ? Finish(*json ? PlanJson(*plan) : PlanText(*plan), 0) : Fail(plan.status(), *json ? "plan" : "");
+  });
+}
+
+}  // namespace shardlift::cmd

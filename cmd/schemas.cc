@@ -1,0 +1,53 @@
+#include "cmd/schemas.h"
+
+#include <memory>
+#include <string>
+
+#include "mysql/session.h"
+#include "store/message_table.h"
+
+namespace shardlift::cmd {
+namespace {
+
+using base::Result;
+using base::Status;
+
+// How store::CheckSchema ends its message when the only fault is that tables are missing; its code is the same for
+// both.
+constexpr std::string_view kMissingRemedy = "run schema apply";
+
+Result<std::unique_ptr<mysql::Session>> OpenShard(const job::ShardConfig& shard) {
+  auto session = mysql::Session::Open(shard.endpoint, mysql::SessionOptions());
+  if (!session.ok()) return session.status().WithContext("shard " + shard.endpoint.name);
+  return session;
+}
+
+Result<SchemaState> CompareOne(const job::ShardConfig& shard) {
+  SL_ASSIGN(const auto session, OpenShard(shard));
+  const Status status = store::CheckSchema(*session, shard.database);
+  if (status.ok()) return SchemaState::kComplete;
+  if (status.code() == base::Code::kRefused && status.message().ends_with(kMissingRemedy)) return SchemaState::kMissing;
+  return status;
+}
+
+}  // namespace
+
+Result<std::vector<SchemaState>> CompareSchemas(const job::JobConfig& config) {
+  std::vector<SchemaState> states;
+  for (const job::ShardConfig& shard : config.shards) {
+    SL_ASSIGN(states.emplace_back(), CompareOne(shard));
+  }
+  return states;
+}
+
+Status ApplySchemas(const job::JobConfig& config) {
+  SL_ASSIGN(const auto states, CompareSchemas(config));
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (states[i] == SchemaState::kComplete) continue;
+    SL_ASSIGN(const auto session, OpenShard(config.shards[i]));
+    SL_TRY(store::ApplySchema(*session, config.shards[i].database));
+  }
+  return base::Ok();
+}
+
+}  // namespace shardlift::cmd

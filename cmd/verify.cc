@@ -1,0 +1,56 @@
+// `shardlift verify`: compares every legacy row with the shards after the writes have stopped.
+#include "verify/verify.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cmd/commands.h"
+#include "cmd/support.h"
+#include "job/config.h"
+
+namespace shardlift::cmd {
+namespace {
+
+struct VerifyFlags {
+  std::string job_path;
+  bool json = false;
+  std::size_t findings_max = verify::VerifyOptions().findings_max;
+  std::uint32_t threads = verify::VerifyOptions().threads;
+};
+
+base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
+  verify::VerifyOptions options;
+  options.findings_max = flags.findings_max;
+  options.threads = flags.threads;
+  options.stop = InstallStopSignals();
+  SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
+  return verify::RunVerify(config, options);
+}
+
+int RunCommand(const VerifyFlags& flags) {
+  const auto report = RunFlags(flags);
+  if (!report.ok()) return Fail(report.status(), flags.json ? "verify" : "");
+  return Finish(flags.json ? verify::ReportJson(*report) : verify::ReportText(*report), report->exit_code());
+}
+
+}  // namespace
+
+void AddVerify(CLI::App& app, int* exit_code) {
+  CLI::App* const sub = app.add_subcommand(
+      "verify", "Compare every legacy row with the shards; writes must have stopped and migrate must have caught up");
+  const auto flags = std::make_shared<VerifyFlags>();
+  sub->add_option("-c,--config", flags->job_path, "Job file")->required()->type_name("JOB");
+  sub->add_flag("--json", flags->json, "Print the report as JSON");
+  sub->add_option("--max-findings", flags->findings_max, "List at most so many findings; all are counted")
+      ->check(CLI::Range(0, 10'000'000))
+      ->type_name("N")
+      ->capture_default_str();
+  sub->add_option("--threads", flags->threads, "Tables compared side by side")
+      ->check(CLI::Range(1, 64))
+      ->type_name("N")
+      ->capture_default_str();
+  sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
+}
+
+}  // namespace shardlift::cmd
