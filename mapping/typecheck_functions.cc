@@ -213,13 +213,14 @@ Status TypeChecker::JsonObject(Expr* expr) {
     return x.size() != y.size() ? x.size() < y.size() : x < y;
   };
   std::stable_sort(members.begin(), members.end(), before);
-  expr->args.clear();
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    if (i > 0 && members[i].first->text == members[i - 1].first->text) {
+  for (std::size_t i = 1; i < members.size(); ++i) {
+    if (members[i].first->text == members[i - 1].first->text)
       return Error(*members[i].first, "this key is there twice");
-    }
-    expr->args.push_back(std::move(members[i].first));
-    expr->args.push_back(std::move(members[i].second));
+  }
+  expr->args.clear();
+  for (auto& [key, value] : members) {
+    expr->args.push_back(std::move(key));
+    expr->args.push_back(std::move(value));
   }
   expr->type.kind = Kind::kJson;
   expr->type.nullable = false;

@@ -1,0 +1,313 @@
+// Mappings compiled against tables: what Compile refuses, what Map gives for the three legacy families.
+#include "mapping/table_mapper.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "store/message_table.h"
+#include "store/router.h"
+#include "tests/mapping/support.h"
+
+namespace shardlift::mapping {
+namespace {
+
+using mysql::ColumnType;
+using mysql::Value;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+mysql::TableSchema ImTable() {
+  using testing::MakeColumn;
+  using testing::Unsigned;
+  mysql::TableSchema schema;
+  schema.name = {"im_2", "msg_07"};
+  schema.columns = {Unsigned(MakeColumn("id", ColumnType::kBigInt, "bigint unsigned")),
+                    Unsigned(MakeColumn("from_uid", ColumnType::kBigInt, "bigint unsigned")),
+                    Unsigned(MakeColumn("to_uid", ColumnType::kBigInt, "bigint unsigned")),
+                    MakeColumn("kind", ColumnType::kTinyInt, "tinyint"),
+                    Unsigned(MakeColumn("flags", ColumnType::kTinyInt, "tinyint unsigned")),
+                    testing::TextColumn("content", ColumnType::kText, 65535, "utf8mb4"),
+                    Unsigned(MakeColumn("ctime", ColumnType::kInt, "int unsigned")),
+                    Unsigned(MakeColumn("mtime", ColumnType::kInt, "int unsigned"))};
+  schema.unique_keys = {{"PRIMARY", {0}}};
+  return schema;
+}
+
+mysql::TableSchema PushTable() {
+  mysql::TableSchema schema;
+  schema.name = {"push", "push_202310"};
+  schema.columns = {testing::MakeColumn("push_id", ColumnType::kBigInt, "bigint"),
+                    testing::TextColumn("open_id", ColumnType::kVarchar, 64, "utf8mb4"),
+                    testing::TextColumn("app_code", ColumnType::kVarchar, 16, "utf8mb4"),
+                    testing::TextColumn("template_code", ColumnType::kVarchar, 32, "utf8mb4"),
+                    testing::Nullable(testing::MakeColumn("params", ColumnType::kJson, "json")),
+                    testing::TimeColumn("created_at", ColumnType::kDateTime, 3),
+                    testing::Nullable(testing::TimeColumn("read_at", ColumnType::kDateTime, 3)),
+                    testing::MakeColumn("deleted", ColumnType::kTinyInt, "tinyint(1)")};
+  schema.unique_keys = {{"PRIMARY", {0}}};
+  return schema;
+}
+
+mysql::TableSchema NoticeTable() {
+  mysql::TableSchema schema;
+  schema.name = {"oldsys", "sys_notice"};
+  schema.columns = {testing::Unsigned(testing::MakeColumn("region", ColumnType::kSmallInt, "smallint unsigned")),
+                    testing::Unsigned(testing::MakeColumn("seq", ColumnType::kInt, "int unsigned")),
+                    testing::TextColumn("username", ColumnType::kVarchar, 40, "gbk"),
+                    testing::TextColumn("title", ColumnType::kVarchar, 120, "gbk"),
+                    testing::TextColumn("body", ColumnType::kText, 65535, "gbk"),
+                    testing::MemberColumn("state", ColumnType::kEnum, {"new", "read", "archived", "recalled"}),
+                    testing::TimeColumn("post_time", ColumnType::kDateTime, 0)};
+  schema.unique_keys = {{"PRIMARY", {0, 1}}};
+  return schema;
+}
+
+TableContext Context(mysql::TableSchema schema) { return {std::move(schema), mysql::Flavour::kMySql, 9, 4096}; }
+
+std::unique_ptr<TableMapper> Compile(const MappingConfig& config, const mysql::TableSchema& schema) {
+  auto mapper = TableMapper::Compile(config, Context(schema));
+  EXPECT_TRUE(mapper.ok()) << mapper.status().message();
+  return mapper.ok() ? std::move(mapper).value() : nullptr;
+}
+
+TEST(TableMapper, Im) {
+  auto mapper = Compile(testing::LoadMappingFile("im"), ImTable());
+  ASSERT_NE(mapper, nullptr);
+  std::vector<Value> row = {Value::UInt(77),         Value::UInt(500), Value::UInt(39),
+                            Value::Int(3),           Value::UInt(1),   Value::Bytes("\xE4\xBD\xA0\xE5\xA5\xBD"),
+                            Value::UInt(1696118400), Value::UInt(5)};
+  MapScratchPtr scratch = NewMapScratch();
+  MappedRow out;
+  base::Status status = mapper->Map(row, *scratch, &out);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(out.kept);
+  std::uint32_t bucket = store::RoutingHash(1, "39") & 4095;
+  EXPECT_EQ(out.bucket, bucket);
+  std::string key("\0\0\0\0\0\0\0M", 8);
+  EXPECT_EQ(out.owner_key, key);
+  std::uint64_t msg_id = (1ull << 56) | (9ull << 40) | 77;
+  EXPECT_THAT(
+      testing::Unpack(out),
+      ElementsAre(std::to_string(bucket), "1", "39", "im:39:500", "2023-10-01 00:00:00.000000", std::to_string(msg_id),
+                  "1", "500", "3", "0", "\xE4\xBD\xA0\xE5\xA5\xBD", R"({"mtime": 5})", "1", "1", "1", "9", key));
+  EXPECT_THAT(mapper->lossy_notes(), Contains("columns.msg_id: COMPOSE_ID: ids below 0 or from 2^40 on are bad values "
+                                              "(checked at run time)"));
+  EXPECT_EQ(mapper->sql().order_by, "`id`");
+  EXPECT_EQ(mapper->sql().where, "1");
+}
+
+TEST(TableMapper, BadValuesNameTargetAndReasonOnly) {
+  auto mapper = Compile(testing::LoadMappingFile("im"), ImTable());
+  ASSERT_NE(mapper, nullptr);
+  std::vector<Value> row = {Value::UInt(77), Value::UInt(500),  Value::UInt(39),         Value::Int(-3),
+                            Value::UInt(1),  Value::Bytes("x"), Value::UInt(1696118400), Value::UInt(5)};
+  MapScratchPtr scratch = NewMapScratch();
+  MappedRow out;
+  base::Status status = mapper->Map(row, *scratch, &out);
+  EXPECT_EQ(status.code(), base::Code::kBadValue);
+  EXPECT_EQ(status.message(), "im: im_2.msg_07: msg_type: a number out of the column's range");
+  EXPECT_FALSE(out.kept);
+  row[3] = Value::Int(3);
+  row[0] = Value::UInt(1ull << 40);
+  EXPECT_EQ(mapper->Map(row, *scratch, &out).message(), "im: im_2.msg_07: msg_id: an id that does not fit in 40 bits");
+  row[0] = Value::UInt(77);
+  row[5] = Value::Absent();
+  status = mapper->Map(row, *scratch, &out);
+  EXPECT_EQ(status.code(), base::Code::kRefused);
+  EXPECT_THAT(status.message(), HasSubstr("column content is not in the row image"));
+  row[0] = Value::Absent();
+  EXPECT_EQ(mapper->OwnerKey(row, &out.owner_key).code(), base::Code::kRefused);
+}
+
+TEST(TableMapper, Push) {
+  auto mapper = Compile(testing::LoadMappingFile("push"), PushTable());
+  ASSERT_NE(mapper, nullptr);
+  std::vector<Value> row = {Value::Int(-5),     Value::Bytes("ou_1"), Value::Bytes("sandbox"),
+                            Value::Bytes("t1"), Value::Null(),        Value::Bytes("2023-10-05 01:02:03.456"),
+                            Value::Null(),      Value::Int(0)};
+  MapScratchPtr scratch = NewMapScratch();
+  MappedRow out;
+  ASSERT_TRUE(mapper->Map(row, *scratch, &out).ok());
+  EXPECT_FALSE(out.kept) << "left behind by where, although its id does not fit";
+  EXPECT_EQ(out.owner_key, std::string("\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFB", 8));
+  row[0] = Value::Int(5);
+  row[2] = Value::Bytes("Sandbox");
+  ASSERT_TRUE(mapper->Map(row, *scratch, &out).ok());
+  EXPECT_TRUE(out.kept);
+  std::vector<std::string> fields = testing::Unpack(out);
+  EXPECT_EQ(fields[store::MessageColumnIndex("sent_at")], "2023-10-05 01:02:03.456000");
+  EXPECT_EQ(fields[store::MessageColumnIndex("ext")], "NULL");
+  EXPECT_EQ(fields[store::MessageColumnIndex("status")], "0");
+  row[6] = Value::Bytes("2023-10-05 01:02:03.456");
+  row[4] = Value::Bytes(R"({"b":1})");
+  ASSERT_TRUE(mapper->Map(row, *scratch, &out).ok());
+  fields = testing::Unpack(out);
+  EXPECT_EQ(fields[store::MessageColumnIndex("ext")], R"({"b":1})") << "JSON text is never re-serialised";
+  EXPECT_EQ(fields[store::MessageColumnIndex("status")], "1");
+}
+
+TEST(TableMapper, Notice) {
+  auto mapper = Compile(testing::LoadMappingFile("notice"), NoticeTable());
+  ASSERT_NE(mapper, nullptr);
+  std::vector<Value> row = {
+      Value::UInt(255),  Value::UInt(4294967295u), Value::Bytes("ZhangSan\xD6\xD0"),   Value::Bytes("\xD6\xD0"),
+      Value::Bytes("b"), Value::UInt(4),           Value::Bytes("2023-01-01 07:00:00")};
+  MapScratchPtr scratch = NewMapScratch();
+  MappedRow out;
+  base::Status status = mapper->Map(row, *scratch, &out);
+  ASSERT_TRUE(status.ok()) << status.message();
+  std::vector<std::string> fields = testing::Unpack(out);
+  EXPECT_EQ(fields[store::MessageColumnIndex("account_key")], "zhangsan\xE4\xB8\xAD");
+  EXPECT_EQ(fields[store::MessageColumnIndex("body")], "\xE4\xB8\xAD\nb");
+  EXPECT_EQ(fields[store::MessageColumnIndex("sent_at")], "2022-12-31 23:00:00.000000");
+  EXPECT_EQ(fields[store::MessageColumnIndex("msg_id")], std::to_string((3ull << 56) | ((10ull << 40) - 1)));
+  EXPECT_EQ(fields[store::MessageColumnIndex("status")], "4");
+  EXPECT_EQ(mapper->sql().order_by, "`region`, `seq`");
+  row[0] = Value::UInt(256);
+  EXPECT_EQ(mapper->Map(row, *scratch, &out).message(),
+            "notice: oldsys.sys_notice: msg_id: an id that does not fit in 40 bits");
+  row[0] = Value::UInt(1);
+  row[5] = Value::UInt(0);
+  EXPECT_EQ(mapper->Map(row, *scratch, &out).message(), "notice: oldsys.sys_notice: status: NULL in a NOT NULL column");
+  row[5] = Value::UInt(1);
+  row[6] = Value::Bytes("0000-00-00 00:00:00");
+  EXPECT_EQ(mapper->Map(row, *scratch, &out).message(),
+            "notice: oldsys.sys_notice: sent_at: a zero or impossible date");
+  row[6] = Value::Bytes("2023-01-01 07:00:00");
+  row[3] = Value::Bytes("\xFF");
+  EXPECT_EQ(mapper->Map(row, *scratch, &out).message(),
+            "notice: oldsys.sys_notice: body: bytes that its character set does not have");
+}
+
+TEST(TableMapper, ValuesAtTheLimits) {
+  MappingConfig config = testing::LoadMappingFile("im");
+  for (auto& [target, text] : config.columns) {
+    if (target == "conversation") text = "content";
+    if (target == "ext") text = "content";
+    if (target == "msg_type") text = "CAST(mtime AS SIGNED) + kind * 0";
+    if (target == "sent_at") text = "FROM_UNIXTIME(ctime)";
+  }
+  config.ignore = {"kind"};
+  auto mapper = Compile(config, ImTable());
+  ASSERT_NE(mapper, nullptr);
+  MapScratchPtr scratch = NewMapScratch();
+  MappedRow out;
+  auto map = [&](std::uint64_t msg_type, const std::string& text) {
+    std::vector<Value> row = {Value::UInt(1), Value::UInt(1),     Value::UInt(1), Value::Int(0),
+                              Value::UInt(1), Value::Bytes(text), Value::UInt(1), Value::UInt(msg_type)};
+    base::Status status = mapper->Map(row, *scratch, &out);
+    return status.ok() ? std::string("ok") : status.message().substr(std::string("im: im_2.msg_07: ").size());
+  };
+  EXPECT_EQ(map(65535, "\"" + std::string(189, 'a') + "\""), "ok");
+  EXPECT_EQ(map(65536, "1"), "msg_type: a number out of the column's range");
+  EXPECT_EQ(map(1, "\"" + std::string(190, 'a') + "\""), "conversation: more bytes than the column takes");
+  EXPECT_EQ(map(1, "{"), "ext: text that is not JSON, or nested too deeply");
+  EXPECT_THAT(mapper->lossy_notes(), Contains("columns.conversation: values of more than 191 bytes are bad values "
+                                              "(checked at run time)"));
+  EXPECT_THAT(mapper->lossy_notes(), Contains("columns.msg_type: values outside 0 to 65535 are bad values "
+                                              "(checked at run time)"));
+}
+
+TEST(TableMapper, RefusesBadMappings) {
+  struct Case {
+    const char* name;
+    std::function<void(MappingConfig*, mysql::TableSchema*)> change;
+    const char* message;
+  };
+  auto set = [](MappingConfig* config, const char* target, const char* text) {
+    for (auto& column : config->columns) {
+      if (column.first == target) column.second = text;
+    }
+  };
+  const Case cases[] = {
+      {"origin", [](auto* c, auto*) { c->origin = 0; }, "im.json: origin: it must be from 1 to 255"},
+      {"unknown target", [](auto* c, auto*) { c->columns.emplace_back("colour", "1"); },
+       "columns.colour: the target table has no"},
+      {"tool column", [](auto* c, auto*) { c->columns.emplace_back("owner_key", "id"); },
+       "columns.owner_key: this column is filled"},
+      {"twice", [](auto* c, auto*) { c->columns.emplace_back("body", "content"); },
+       "columns.body: this column is there twice"},
+      {"missing target", [](auto* c, auto*) { c->columns.erase(c->columns.begin()); },
+       "target column account_type has no default"},
+      {"not used", [](auto*, auto* t) { t->columns.push_back(testing::MakeColumn("extra", ColumnType::kInt, "int")); },
+       "column extra of im_2.msg_07 is not used"},
+      {"ignore typo", [](auto* c, auto*) { c->ignore = {"extra"}; }, "ignore: there is no column extra"},
+      {"no key", [](auto* c, auto*) { c->key.clear(); }, "key: name the columns of a unique key"},
+      {"unknown key", [](auto* c, auto*) { c->key = {"nope"}; }, "key: there is no column nope"},
+      {"not unique", [](auto* c, auto*) { c->key = {"to_uid"}; },
+       "key: these columns are not a unique key of NOT NULL columns of im_2.msg_07; it has (id)"},
+      {"key order",
+       [](auto* c, auto* t) {
+         c->key = {"id", "to_uid"};
+         t->unique_keys = {{"k", {2, 0}}};
+       },
+       "it has (to_uid, id) (the order counts)"},
+      {"key type",
+       [](auto*, auto* t) {
+         t->columns[0].type = ColumnType::kDouble;
+         t->columns[0].column_type = "double";
+       },
+       "key: column id has type double"},
+      {"number needed", [&](auto* c, auto*) { set(c, "status", "content"); },
+       "columns.status: a number is needed, this is text"},
+      {"time needed", [&](auto* c, auto*) { set(c, "sent_at", "ctime"); },
+       "columns.sent_at: a DATETIME is needed, this is a number"},
+      {"json needed", [&](auto* c, auto*) { set(c, "ext", "id"); }, "columns.ext: JSON is needed, this is a number"},
+      {"condition", [&](auto* c, auto*) { set(c, "body", "id = 1"); }, "columns.body: a value is needed"},
+      {"null", [&](auto* c, auto*) { set(c, "body", "NULL"); }, "columns.body: the column is NOT NULL"},
+      {"where type", [](auto* c, auto*) { c->where = "content"; }, "where: a condition is needed here, this is text"},
+      {"where parse", [](auto* c, auto*) { c->where = "id >"; },
+       "where: the expression ends too early\n  id >\n      ^"},
+      {"origin of ids", [](auto* c, auto*) { c->origin = 128; },
+       "columns.msg_id: COMPOSE_ID needs an origin from 1 to 127"},
+  };
+  for (const Case& c : cases) {
+    MappingConfig config = testing::LoadMappingFile("im");
+    mysql::TableSchema schema = ImTable();
+    c.change(&config, &schema);
+    auto mapper = TableMapper::Compile(config, Context(schema));
+    ASSERT_FALSE(mapper.ok()) << c.name;
+    EXPECT_EQ(mapper.status().code(), base::Code::kUsage) << c.name;
+    EXPECT_THAT(mapper.status().message(), HasSubstr(c.message)) << c.name;
+    EXPECT_THAT(mapper.status().message(), HasSubstr("configs/mappings/im.json: ")) << c.name;
+  }
+}
+
+TEST(TableMapper, GeneratedColumnsNeedNoMention) {
+  mysql::TableSchema schema = ImTable();
+  schema.columns.push_back(testing::MakeColumn("day", ColumnType::kInt, "int"));
+  schema.columns.back().generated = true;
+  EXPECT_TRUE(TableMapper::Compile(testing::LoadMappingFile("im"), Context(schema)).ok());
+}
+
+// One mapper on several threads, each with its own scratch.
+TEST(TableMapper, MapsOnSeveralThreads) {
+  auto mapper = Compile(testing::LoadMappingFile("im"), ImTable());
+  ASSERT_NE(mapper, nullptr);
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4, -1);
+  for (std::size_t t = 0; t < wrong.size(); ++t) {
+    threads.emplace_back([&, t] {
+      MapScratchPtr scratch = NewMapScratch();
+      MappedRow out;
+      int bad = 0;
+      for (std::uint64_t i = 0; i < 5000; ++i) {
+        std::vector<Value> row = {Value::UInt(i), Value::UInt(t),    Value::UInt(i), Value::Int(3),
+                                  Value::UInt(1), Value::Bytes("x"), Value::UInt(i), Value::UInt(5)};
+        bool ok = mapper->Map(row, *scratch, &out).ok() &&
+                  out.bucket == (store::RoutingHash(1, std::to_string(i)) & 4095) &&
+                  testing::Unpack(out)[2] == std::to_string(i);
+        bad += ok ? 0 : 1;
+      }
+      wrong[t] = bad;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(wrong, ElementsAre(0, 0, 0, 0));
+}
+
+}  // namespace
+}  // namespace shardlift::mapping
