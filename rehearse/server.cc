@@ -104,7 +104,8 @@ std::string LastError(const std::string& path) {
   std::string last;
   while (std::getline(file, line)) {
     const std::size_t at = line.find("[ERROR]");
-    if (at != std::string::npos) last = "; its last error: " + line.substr(at + 8, 200);
+    if (at == std::string::npos || line.ends_with("Aborting")) continue;
+    last = "; its last error: " + line.substr(at + 8, 200);
   }
   return last;
 }
@@ -278,7 +279,7 @@ base::Status ServerGroup::Impl::MakePristine(const std::vector<ServerSpec>& spec
     SL_TRY(context->MakeDirectory(directory));
     const std::string log_path = directory + "/init.log";
     const std::string data_directory = directory + "/data";
-    std::vector<std::string> argv = InitialiseArguments(flavour, context->mysql_root, data_directory);
+    std::vector<std::string> argv = InitialiseArguments(flavour, context->mysql_root, directory);
     std::string what = fmt::format("initialising {} ({})", FlavourText(flavour), argv[0]);
     SL_ASSIGN(const pid_t pid, context->Spawn(std::move(argv), log_path));
     running.push_back({pid, flavour, std::move(what), log_path, data_directory});

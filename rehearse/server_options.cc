@@ -74,7 +74,7 @@ std::vector<std::string> ServerArguments(const ServerCommand& command) {
 }
 
 std::vector<std::string> InitialiseArguments(Flavour flavour, const std::string& mysql_root,
-                                             const std::string& data_directory) {
+                                             const std::string& directory) {
   std::vector<std::string> argv;
   if (flavour == Flavour::kMySql) {
     argv = MySqlProgram(mysql_root);
@@ -83,7 +83,9 @@ std::vector<std::string> InitialiseArguments(Flavour flavour, const std::string&
     argv = {FirstExecutable({"/usr/bin/mariadb-install-db", "/usr/local/bin/mariadb-install-db"}), "--no-defaults",
             "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=64M"};
   }
-  argv.insert(argv.end(), {"--datadir=" + data_directory, "--innodb-buffer-pool-size=128M"});
+  // A tmpdir of its own: a server that starts removes every temporary table it finds in its tmpdir.
+  argv.insert(argv.end(),
+              {"--datadir=" + directory + "/data", "--tmpdir=" + directory, "--innodb-buffer-pool-size=128M"});
   return argv;
 }
 

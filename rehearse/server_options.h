@@ -23,9 +23,9 @@ struct ServerCommand {
 // "MySQL" or "MariaDB".
 std::string_view FlavourText(mysql::Flavour flavour);
 std::vector<std::string> ServerArguments(const ServerCommand& command);
-// Makes a new data directory with an administrator who has no password yet.
+// Makes `directory`/data with an administrator who has no password yet.
 std::vector<std::string> InitialiseArguments(mysql::Flavour flavour, const std::string& mysql_root,
-                                             const std::string& data_directory);
+                                             const std::string& directory);
 // One statement per line: root with this password from anywhere on the loopback, nothing of it in the binlog.
 std::string InitSql(const std::string& password);
 
