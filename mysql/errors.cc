@@ -100,7 +100,7 @@ std::string_view Remedy(unsigned number) {
 
 bool IsConnectionLost(unsigned number) {
   constexpr unsigned kLost[] = {1053, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161,
-                                1184, 1927, 2006, 2013, 2014, 2020, 2027, 2055, 3169, 4031};
+                                1184, 1927, 2006, 2013, 2014, 2020, 2026, 2027, 2055, 3169, 4031};
   return IsOneOf(number, kLost);
 }
 

@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "mysql/session.h"
+#include "mysql/session_impl.h"
 
 namespace shardlift::mysql {
 namespace {
@@ -49,27 +49,11 @@ base::Result<SourcePosition> ReadMasterStatus(Session& session) {
   return SourcePosition::FromFile(std::move(position));
 }
 
-// Empty file: the server has no snapshot position to tell (see ReadVisibleLowerBound).
-base::Result<FilePosition> ReadSnapshotStatus(Session& session) {
-  SL_ASSIGN(auto rows,
-            session.Query("SHOW GLOBAL STATUS LIKE 'Binlog\\_snapshot\\_%'", "read the visible binlog position"));
-  FilePosition position;
-  for (const auto& row : rows.rows) {
-    if (row.size() != 2 || !row[0] || !row[1]) continue;
-    if (*row[0] == "Binlog_snapshot_file") position.file = *row[1];
-    if (*row[0] == "Binlog_snapshot_position") {
-      SL_ASSIGN(position.offset, ParseOffset(*row[1], session));
-    }
-  }
-  return position;
-}
-
 }  // namespace
 
 base::Result<SourcePosition> ReadVisibleLowerBound(Session& session) {
   if (session.flavour() == Flavour::kMySql) return ReadGtidExecuted(session);
-  SL_ASSIGN(auto position, ReadSnapshotStatus(session));
-  return SourcePosition::FromFile(std::move(position));
+  return ProveVisiblePosition(session, session.impl_.get());
 }
 
 base::Result<SourcePosition> ReadUpperBound(Session& session) {

@@ -56,9 +56,16 @@ class SourcePosition {
 };
 
 class Session;
-// The position a reader of this session is sure to see: @@gtid_executed, or on MariaDB the global
-// Binlog_snapshot_file/_position. Must be called with no snapshot open in the session (facts: inside one it is not
-// safe).
+// The position a reader of this session is sure to see: everything up to it is visible to a read view opened after this
+// call. Must be called with no snapshot open in the session.
+//
+// MySQL: @@gtid_executed. MariaDB has no variable that can be trusted: Binlog_snapshot_file/_position is set ahead of
+// visibility by a log rotation and by binlog checkpoint events, and can stay at a wrong offset after one. So the write
+// position is read first, then the transactions that are between prepare and engine commit at that moment (SHOW ENGINE
+// INNODB STATUS, privilege PROCESS); when none of them is left, all of the position is visible. Prepared XA
+// transactions that nobody is committing are not waited for (design 5.1 holds their rows back). While commits hang
+// (semi-sync) a session's later calls return the last proven position at once; a first call waits up to 10 s, then
+// fails with kEnvironment. Transactional engines other than InnoDB are not covered.
 base::Result<SourcePosition> ReadVisibleLowerBound(Session& session);
 // A position not before anything visible now: @@gtid_executed, or SHOW MASTER STATUS.
 base::Result<SourcePosition> ReadUpperBound(Session& session);

@@ -59,12 +59,16 @@ bool IsUtf8(std::string_view s) {
   return true;
 }
 
+// With a CA the client library checks the certificate's chain, with VERIFY_SERVER_CERT the host name too; so the CA is
+// handed over only in the modes that promise a check.
 void ConfigureTls(MYSQL* handle, const Endpoint& endpoint, bool tls) {
-  SetFlag(handle, MYSQL_OPT_SSL_ENFORCE, tls);
+  if (tls) {
+    const bool verify = endpoint.tls == TlsMode::kVerifyCa || endpoint.tls == TlsMode::kVerifyIdentity;
+    mysql_ssl_set(handle, OrNull(endpoint.tls_key), OrNull(endpoint.tls_cert),
+                  verify ? OrNull(endpoint.tls_ca) : nullptr, nullptr, nullptr);
+  }
   SetFlag(handle, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, tls && endpoint.tls == TlsMode::kVerifyIdentity);
-  if (!tls) return;
-  mysql_ssl_set(handle, OrNull(endpoint.tls_key), OrNull(endpoint.tls_cert), OrNull(endpoint.tls_ca), nullptr, nullptr);
-  SetFlag(handle, MYSQL_OPT_SSL_ENFORCE, true);
+  SetFlag(handle, MYSQL_OPT_SSL_ENFORCE, tls);
 }
 
 }  // namespace

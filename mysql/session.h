@@ -116,6 +116,7 @@ class Session {
 
  private:
   friend class RowStream;
+  friend base::Result<SourcePosition> ReadVisibleLowerBound(Session& session);
   explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -4,6 +4,9 @@
 #include <errmsg.h>
 #include <mysql.h>
 
+#include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -27,6 +30,13 @@ struct Session::Impl {
   const std::string_view* load_data = nullptr;
   std::size_t load_offset = 0;
 
+  // MariaDB only: what ReadVisibleLowerBound has proven so far and what it is waiting for (visible_position.cc).
+  struct VisibilityProof {
+    std::optional<FilePosition> proven;
+    std::optional<FilePosition> candidate;
+    std::set<std::uint64_t> committing;  // transaction ids
+  } visibility;
+
   ~Impl();
   // One attempt, with or without TLS. On failure the handle is freed.
   base::Status Connect(bool tls);
@@ -49,6 +59,12 @@ int LoadInit(void** context, const char* file, void* userdata);
 int LoadRead(void* context, char* buffer, unsigned int size);
 void LoadEnd(void* context);
 int LoadError(void* context, char* text, unsigned int size);
+
+// The ids of transactions that are between prepare and the end of their engine commit, from the text of SHOW ENGINE
+// INNODB STATUS. `xa`: XA RECOVER is not empty, so a prepared transaction without a running statement is an XA
+// transaction at rest and left out. nullopt: the text is cut short and does not tell.
+std::optional<std::set<std::uint64_t>> CommittingTransactions(std::string_view status, bool xa);
+base::Result<SourcePosition> ProveVisiblePosition(Session& session, Session::Impl* impl);
 
 // Maps a server or client error. `sent` decides the effect of a lost connection.
 base::Status ErrorStatus(const Endpoint& endpoint, std::string_view what, unsigned number, std::string_view server_text,
