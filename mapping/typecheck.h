@@ -80,6 +80,7 @@ class TypeChecker {
   const TypeContext& c_;
 };
 
+ExprPtr Wrap(ExprPtr inner, Op op, Kind kind, std::uint64_t bytes_max);
 // Wraps *slot into a conversion node unless it already is of that kind.
 void WrapToText(ExprPtr* slot);
 void WrapToBinary(ExprPtr* slot);

@@ -65,6 +65,7 @@ class MappingOnServers : public ::testing::TestWithParam<const char*> {
       std::string values;
       for (int i = 0; i < 500 && done < rows; ++i, ++done) values += (i > 0 ? "," : "") + one_row(done);
       Run("INSERT INTO " + table + " VALUES " + values);
+      if (HasFatalFailure()) return;
     }
   }
 
@@ -219,7 +220,7 @@ TEST_P(MappingOnServers, CharsetTables) {
         // The servers turn what has no character into NULL or a question mark.
         std::string theirs = server.rows[0][i].value_or("?");
         if (expected[i] == "invalid") {
-          ASSERT_EQ(theirs[0], '?') << name << " " << first << " " << i + 0x30;
+          ASSERT_NE(theirs.find('?'), std::string::npos) << name << " " << first << " " << i + 0x30;
         } else {
           ASSERT_EQ(expected[i], theirs) << name << " " << first << " " << i + 0x30;
           ++compared;

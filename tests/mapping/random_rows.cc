@@ -138,7 +138,7 @@ std::string Json(Random& random) {
                                                     R"(12)",
                                                     R"({"k": "\"q\" \\ \n"})",
                                                     R"(null)"};
-  return mysql::HexLiteral(Pick(random, kTexts));
+  return "CONVERT(" + mysql::HexLiteral(Pick(random, kTexts)) + " USING utf8mb4)";
 }
 
 // Joins the values into a row; each but the first `fixed` is NULL now and then.

@@ -8,6 +8,7 @@
 
 #include "store/message_table.h"
 #include "store/router.h"
+#include "tests/mapping/family_tables.h"
 #include "tests/mapping/support.h"
 
 namespace shardlift::mapping {
@@ -19,51 +20,9 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-mysql::TableSchema ImTable() {
-  using testing::MakeColumn;
-  using testing::Unsigned;
-  mysql::TableSchema schema;
-  schema.name = {"im_2", "msg_07"};
-  schema.columns = {Unsigned(MakeColumn("id", ColumnType::kBigInt, "bigint unsigned")),
-                    Unsigned(MakeColumn("from_uid", ColumnType::kBigInt, "bigint unsigned")),
-                    Unsigned(MakeColumn("to_uid", ColumnType::kBigInt, "bigint unsigned")),
-                    MakeColumn("kind", ColumnType::kTinyInt, "tinyint"),
-                    Unsigned(MakeColumn("flags", ColumnType::kTinyInt, "tinyint unsigned")),
-                    testing::TextColumn("content", ColumnType::kText, 65535, "utf8mb4"),
-                    Unsigned(MakeColumn("ctime", ColumnType::kInt, "int unsigned")),
-                    Unsigned(MakeColumn("mtime", ColumnType::kInt, "int unsigned"))};
-  schema.unique_keys = {{"PRIMARY", {0}}};
-  return schema;
-}
-
-mysql::TableSchema PushTable() {
-  mysql::TableSchema schema;
-  schema.name = {"push", "push_202310"};
-  schema.columns = {testing::MakeColumn("push_id", ColumnType::kBigInt, "bigint"),
-                    testing::TextColumn("open_id", ColumnType::kVarchar, 64, "utf8mb4"),
-                    testing::TextColumn("app_code", ColumnType::kVarchar, 16, "utf8mb4"),
-                    testing::TextColumn("template_code", ColumnType::kVarchar, 32, "utf8mb4"),
-                    testing::Nullable(testing::MakeColumn("params", ColumnType::kJson, "json")),
-                    testing::TimeColumn("created_at", ColumnType::kDateTime, 3),
-                    testing::Nullable(testing::TimeColumn("read_at", ColumnType::kDateTime, 3)),
-                    testing::MakeColumn("deleted", ColumnType::kTinyInt, "tinyint(1)")};
-  schema.unique_keys = {{"PRIMARY", {0}}};
-  return schema;
-}
-
-mysql::TableSchema NoticeTable() {
-  mysql::TableSchema schema;
-  schema.name = {"oldsys", "sys_notice"};
-  schema.columns = {testing::Unsigned(testing::MakeColumn("region", ColumnType::kSmallInt, "smallint unsigned")),
-                    testing::Unsigned(testing::MakeColumn("seq", ColumnType::kInt, "int unsigned")),
-                    testing::TextColumn("username", ColumnType::kVarchar, 40, "gbk"),
-                    testing::TextColumn("title", ColumnType::kVarchar, 120, "gbk"),
-                    testing::TextColumn("body", ColumnType::kText, 65535, "gbk"),
-                    testing::MemberColumn("state", ColumnType::kEnum, {"new", "read", "archived", "recalled"}),
-                    testing::TimeColumn("post_time", ColumnType::kDateTime, 0)};
-  schema.unique_keys = {{"PRIMARY", {0, 1}}};
-  return schema;
-}
+using testing::ImTable;
+using testing::NoticeTable;
+using testing::PushTable;
 
 TableContext Context(mysql::TableSchema schema) { return {std::move(schema), mysql::Flavour::kMySql, 9, 4096}; }
 
