@@ -53,7 +53,7 @@ base::Result<RunDirectory> MakeRunDirectory(const std::string& path, const Rehea
     return base::Status(base::Code::kEnvironment, fmt::format("cannot make {}: {}", path, strerror(errno)));
   }
   Json job;
-  job["name"] = "rehearsal";
+  job["job"] = "rehearsal";
   job["sources"] = Json::array();
   for (std::size_t i = 0; i < sources.size(); ++i) {
     SL_ASSIGN(Json entry, ServerEntry(path, sources[i].name, sources[i]));
