@@ -62,7 +62,7 @@ class LiveTest : public ::testing::TestWithParam<mysql::Flavour> {
   void OpenStreamAt(const mysql::SourcePosition& start);
   // Everything up to what is written now.
   std::vector<OwnedGroup> ReadAll();
-  // "I 1 a", "U 1 a > 1 b", "D 1 b" of all changes; tables of two columns.
+  // "I 1 a", "U 1 a > 1 b", "D 1 b" of all changes but the marks.
   static std::vector<std::string> Texts(const std::vector<OwnedGroup>& groups);
 
   std::unique_ptr<mysql::Session> session_;
