@@ -147,7 +147,7 @@ TEST_P(LiveSchemaTest, SelectedTextsParseToExactValues) {
   expect(0, "c", Value::Bytes("12.50"));
   expect(0, "ti", Value::Bytes("-12:00:00.500"));
   expect(1, "f", Value::Float(1e-38f));
-  expect(1, "d", Value::Double(-0.0));
+  expect(1, "d", Value::Double(maria() ? 0.0 : -0.0));  // MariaDB stores no negative zero
   expect(1, "en", Value::Null());
   expect(1, "st", Value::UInt(0));
   expect(1, "y", Value::UInt(0));
