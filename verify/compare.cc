@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "store/message_table.h"
 
@@ -31,7 +32,13 @@ bool NumbersEqual(const Json& a, const Json& b) {
   if (a_float && b_float) return a.get<double>() == b.get<double>();
   if (a_float) return IntegerEqualsDouble(b, a.get<double>());
   if (b_float) return IntegerEqualsDouble(a, b.get<double>());
-  return a == b;  // signed and unsigned are compared by value
+  // The library's own == casts an unsigned side to signed.
+  if (a.is_number_unsigned() != b.is_number_unsigned()) {
+    const Json& natural = a.is_number_unsigned() ? a : b;
+    const Json& negative = a.is_number_unsigned() ? b : a;
+    return std::cmp_equal(natural.get<std::uint64_t>(), negative.get<std::int64_t>());
+  }
+  return a == b;
 }
 
 bool ValuesEqual(const Json& a, const Json& b, int depth) {

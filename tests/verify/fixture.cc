@@ -1,0 +1,306 @@
+#include "tests/verify/fixture.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "store/message_table.h"
+#include "store/router.h"
+#include "verify/table_check.h"
+
+namespace shardlift::verify::testing {
+namespace {
+
+using mysql::Flavour;
+
+constexpr const char* kServers[] = {"legacy_maria", "legacy_mysql"};
+
+constexpr const char* kImColumns =
+    " (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, from_uid BIGINT UNSIGNED NOT NULL, to_uid BIGINT UNSIGNED NOT NULL,"
+    " kind TINYINT NOT NULL, flags TINYINT UNSIGNED NOT NULL DEFAULT 0, content TEXT NOT NULL, ctime INT UNSIGNED NOT "
+    "NULL, mtime INT UNSIGNED NOT NULL DEFAULT 0, PRIMARY KEY (id), KEY to_uid_id (to_uid, id)) DEFAULT "
+    "CHARSET=utf8mb4";
+constexpr const char* kPushColumns =
+    " (push_id BIGINT NOT NULL AUTO_INCREMENT, open_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,"
+    " app_code VARCHAR(16) NOT NULL, template_code VARCHAR(32) NOT NULL, params JSON NULL, created_at DATETIME(3) NOT "
+    "NULL, read_at DATETIME(3) NULL, deleted TINYINT(1) NOT NULL DEFAULT 0, PRIMARY KEY (push_id), KEY open_id "
+    "(open_id)) DEFAULT CHARSET=utf8mb4";
+constexpr const char* kNoticeColumns =
+    " (region SMALLINT UNSIGNED NOT NULL, seq INT UNSIGNED NOT NULL, username VARCHAR(40) NOT NULL, title VARCHAR(120) "
+    "NOT NULL, body TEXT NOT NULL, state ENUM('new','read','archived','recalled') NOT NULL DEFAULT 'new', post_time "
+    "DATETIME NOT NULL, PRIMARY KEY (region, seq)) DEFAULT CHARSET=gbk";
+
+// Texts that the two servers print differently once they were stored as JSON.
+constexpr const char* kParams[] = {R"({"b": 1, "a": [1, 2, {"zz": null, "y": true}]})",
+                                   R"({ "longer" : "x", "k":1.50 })",
+                                   R"([1e2, 0.1, -0.0, 9007199254740993, 18446744073709551615])",
+                                   R"("caf\u00e9 \ud83d\ude00 \" \\ \/")",
+                                   R"({"k": 1, "k": 2})",
+                                   "[]",
+                                   "null"};
+
+struct Servers {
+  std::unique_ptr<rehearse::ServerGroup> group;
+  std::string job_path;
+};
+
+void WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text;
+  chmod(path.c_str(), 0600);
+}
+
+std::string JobText(rehearse::ServerGroup& group) {
+  std::string sources;
+  std::string shards;
+  for (int i = 0; i < 2; ++i) {
+    const mysql::Endpoint& endpoint = group.Get(kServers[i]).endpoint();
+    const std::string secret = group.directory() + "/" + kServers[i] + ".secret";
+    WriteFile(secret, endpoint.password + "\n");
+    const std::string login = fmt::format(R"("host": "{}", "port": {}, "user": "{}", "password_file": "{}")",
+                                          endpoint.host, endpoint.port, endpoint.user, secret);
+    sources += fmt::format("{}{{\"name\": \"{}\", {}}}", i == 0 ? "" : ",\n  ", kServers[i], login);
+    shards +=
+        fmt::format("{}{{\"name\": \"s{}\", {}, \"database\": \"store_{}\"}}", i == 0 ? "" : ",\n  ", i, login, i);
+  }
+  std::string mappings;
+  for (const char* name : {"im", "push", "notice"}) {
+    mappings += fmt::format("{}\"{}/configs/mappings/{}.json\"", mappings.empty() ? "" : ", ",
+                            SHARDLIFT_SOURCE_DIRECTORY, name);
+  }
+  return fmt::format(
+      "{{\n  \"job\": \"verify-test\",\n  \"sources\": [{}],\n  \"shards\": [{}],\n  \"mappings\": [{}]\n}}\n", sources,
+      shards, mappings);
+}
+
+Servers* StartServers() {
+  auto servers = std::make_unique<Servers>();
+  auto group = rehearse::ServerGroup::Create();
+  if (!group.ok()) {
+    ADD_FAILURE() << group.status().message();
+    std::abort();
+  }
+  servers->group = std::move(group).value();
+  const std::vector<std::string> fast{"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"};
+  const base::Status started =
+      servers->group->Start({{kServers[0], Flavour::kMariaDb, fast}, {kServers[1], Flavour::kMySql, fast}});
+  if (!started.ok()) {
+    ADD_FAILURE() << started.message();
+    servers.reset();  // ends what did start
+    std::abort();
+  }
+  servers->job_path = servers->group->directory() + "/job.json";
+  WriteFile(servers->job_path, JobText(*servers->group));
+  return servers.release();
+}
+
+// One kept session per server and database: a login with TLS costs more than most statements here.
+std::map<std::string, std::unique_ptr<mysql::Session>>& Sessions() {
+  static std::map<std::string, std::unique_ptr<mysql::Session>> sessions;
+  return sessions;
+}
+
+class EndServers final : public ::testing::Environment {
+ public:
+  explicit EndServers(Servers* servers) : servers_(servers) {}
+  void TearDown() override {
+    Sessions().clear();
+    servers_->group.reset();
+  }
+
+ private:
+  Servers* servers_;
+};
+
+Servers& TheServers() {
+  static Servers* const servers = [] {
+    Servers* const started = StartServers();
+    ::testing::AddGlobalTestEnvironment(new EndServers(started));  // gtest owns it
+    return started;
+  }();
+  return *servers;
+}
+
+std::string ImRows(std::uint64_t rows, std::uint64_t salt) {
+  std::string values;
+  for (std::uint64_t i = 1; i <= rows; ++i) {
+    values += fmt::format("{}({}, {}, {}, {}, {}, 'text {} it''s \\\\ \xF0\x9F\x98\x80', {}, {})", i == 1 ? "" : ", ",
+                          i, 1000 + i, 7000 * salt + i * 37, i % 5, i % 3, i, 1700000000 + i, i);
+  }
+  return values;
+}
+
+std::string PushRows(std::uint64_t rows) {
+  std::string values;
+  for (std::uint64_t i = 1; i <= rows; ++i) {
+    const std::string params = kParams[i % std::size(kParams)];
+    std::string escaped;
+    for (const char c : params) escaped += c == '\\' ? "\\\\" : std::string(1, c);
+    values +=
+        fmt::format("{}({}, 'Open-{}', '{}', 'tpl_{}', {}, '2023-09-01 00:00:{:02}.{:03}', {}, {})", i == 1 ? "" : ", ",
+                    i, i, i % 10 == 0 ? "sandbox" : "shop", i, i % 9 == 0 ? "NULL" : "'" + escaped + "'", i % 60,
+                    i % 1000, i % 2 == 0 ? "NULL" : "'2023-09-02 00:00:00.5'", i % 4 == 0 ? 1 : 0);
+  }
+  return values;
+}
+
+std::string NoticeRows(std::uint64_t rows) {
+  std::string values;
+  for (std::uint64_t i = 1; i <= rows; ++i) {
+    values += fmt::format(
+        "{}({}, {}, 'User{}', '\xE9\x80\x9A\xE7\x9F\xA5 {}', '\xE6\xAD\xA3\xE6\x96\x87 {}', {}, "
+        "'2020-02-29 07:59:{:02}')",
+        i == 1 ? "" : ", ", i % 4, i, i, i, i, i % 4 + 1, i % 60);
+  }
+  return values;
+}
+
+std::string Literal(const mysql::Session& session, const store::TargetColumn& column,
+                    const std::optional<std::string>& value) {
+  if (!value) return "NULL";
+  switch (column.kind) {
+    case store::TargetKind::kUnsigned: return *value;
+    case store::TargetKind::kBinary: return mysql::HexLiteral(*value);
+    case store::TargetKind::kDateTime6:
+    case store::TargetKind::kJson: break;
+  }
+  return session.Quote(*value);
+}
+
+mysql::Session& SessionOf(std::size_t server, const std::string& database) {
+  auto& session = Sessions()[std::to_string(server) + database];
+  if (!session) {
+    mysql::SessionOptions options;
+    options.database = database;
+    auto opened = mysql::Session::Open(TheServers().group->Get(kServers[server]).endpoint(), options);
+    if (!opened.ok()) {
+      ADD_FAILURE() << opened.status().message();
+      std::abort();
+    }
+    session = std::move(opened).value();
+  }
+  return *session;
+}
+
+std::string ShardDatabase(std::size_t shard) { return "store_" + std::to_string(shard); }
+
+}  // namespace
+
+rehearse::ServerGroup& StoreTest::Group() { return *TheServers().group; }
+const std::string& StoreTest::JobPath() { return TheServers().job_path; }
+const std::string& StoreTest::Directory() { return TheServers().group->directory(); }
+
+void StoreTest::CloseSessions() { Sessions().clear(); }
+
+void StoreTest::OnSource(std::size_t source, const std::string& sql) {
+  legacy_ready_ = false;
+  SL_ASSERT_OK(SessionOf(source, "").Execute(sql, "test"));
+}
+
+void StoreTest::OnShard(std::size_t shard, const std::string& sql) {
+  const auto affected = SessionOf(shard, ShardDatabase(shard)).ExecuteCount(sql, "test");
+  ASSERT_TRUE(affected.ok()) << affected.status().message();
+  ASSERT_GT(*affected, 0u) << "the planted fault hit no row: " << sql;
+}
+
+std::vector<std::vector<std::optional<std::string>>> StoreTest::AskShard(std::size_t shard, const std::string& sql) {
+  auto rows = SessionOf(shard, ShardDatabase(shard)).Query(sql, "test");
+  EXPECT_TRUE(rows.ok()) << rows.status().message();
+  return rows.ok() ? rows->rows : std::vector<std::vector<std::optional<std::string>>>();
+}
+
+void StoreTest::MakeLegacyTables() {
+  for (std::size_t source = 0; source < 2; ++source) {
+    for (const char* schema : {"im_0", "im_2", "push", "oldsys"}) {
+      OnSource(source, fmt::format("DROP DATABASE IF EXISTS {}", schema));
+    }
+  }
+  const auto make = [&](std::size_t source, const std::string& schema, const std::string& table, const char* columns,
+                        const std::string& rows) {
+    OnSource(source, "CREATE DATABASE IF NOT EXISTS " + schema);
+    OnSource(source, "CREATE TABLE " + schema + "." + table + columns);
+    OnSource(source, "INSERT INTO " + schema + "." + table + " VALUES " + rows);
+  };
+  make(0, "im_0", "msg_00", kImColumns, ImRows(kImRows, 1));
+  make(0, "im_0", "msg_03", kImColumns, ImRows(kImRows, 2));
+  make(1, "im_2", "msg_00", kImColumns, ImRows(kImRows, 3));
+  make(0, "push", "push_202309", kPushColumns, PushRows(kPushRows));
+  make(1, "push", "push_202310", kPushColumns, PushRows(kPushRows));
+  make(0, "oldsys", "sys_notice", kNoticeColumns, NoticeRows(kNoticeRows));
+}
+
+void StoreTest::SetUp() {
+  TheServers();
+  const bool fresh = !legacy_ready_;
+  if (fresh) MakeLegacyTables();
+  if (HasFatalFailure()) return;
+  auto config = job::LoadJobConfig(JobPath());
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  config_ = std::move(config).value();
+  MakeStore();
+  if (HasFatalFailure()) return;
+  auto catalog = job::LoadCatalog(config_, true);
+  ASSERT_TRUE(catalog.ok()) << catalog.status().message();
+  catalog_ = std::move(catalog).value();
+  Refill();
+  legacy_ready_ = true;
+}
+
+void StoreTest::MakeStore() {
+  for (std::size_t shard = 0; shard < config_.shards.size(); ++shard) {
+    SL_ASSERT_OK(store::ApplySchema(SessionOf(shard, ""), ShardDatabase(shard)));
+    mysql::Session& session = SessionOf(shard, ShardDatabase(shard));
+    for (const char* table : {"message", "sl_dead_letter", "sl_source_table"}) {
+      SL_ASSERT_OK(session.Execute(std::string("DELETE FROM ") + table, "test"));
+    }
+  }
+}
+
+void StoreTest::Refill() {
+  const auto router = store::Router::Create(config_.routing.buckets, config_.routing.ranges);
+  ASSERT_TRUE(router.ok());
+  const auto columns = store::MessageColumns();
+  for (const job::CatalogTable& table : catalog_.tables) {
+    const auto rows = SessionOf(table.source, "").Query(SourceRowsSql(*table.mapper), "test");
+    ASSERT_TRUE(rows.ok()) << rows.status().message();
+    std::vector<std::string> values(config_.shards.size());
+    for (const auto& row : rows->rows) {
+      const std::uint32_t shard =
+          router->ShardOf(static_cast<std::uint32_t>(std::stoul(row[kFirstColumnField].value())));
+      std::string& out = values[shard];
+      out += out.empty() ? "(" : ", (";
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        out += (i == 0 ? "" : ", ") +
+               Literal(SessionOf(shard, ShardDatabase(shard)), columns[i], row[kFirstColumnField + i]);
+      }
+      out += ")";
+    }
+    for (std::size_t shard = 0; shard < values.size(); ++shard) {
+      ASSERT_FALSE(values[shard].empty()) << "no row of " << table.schema().name.Text() << " for shard " << shard;
+      SL_ASSERT_OK(
+          SessionOf(shard, ShardDatabase(shard)).Execute("INSERT INTO message VALUES " + values[shard], "fill"));
+    }
+  }
+}
+
+std::uint32_t StoreTest::OrdinalOf(std::size_t source, const std::string& table) const {
+  for (const job::CatalogTable& one : catalog_.tables) {
+    if (one.source == source && one.schema().name.Text() == table) return one.ordinal;
+  }
+  ADD_FAILURE() << "no table " << table;
+  return 0;
+}
+
+std::string StoreTest::OwnerOnShard(std::size_t shard, std::uint32_t ordinal, std::uint64_t n) {
+  const auto rows = AskShard(shard, fmt::format("SELECT HEX(owner_key) FROM message WHERE owner_table = {} ORDER BY "
+                                                "owner_key LIMIT 1 OFFSET {}",
+                                                ordinal, n));
+  EXPECT_EQ(rows.size(), 1u) << "fewer rows than the test needs";
+  return rows.empty() ? std::string() : rows[0][0].value_or("");
+}
+
+}  // namespace shardlift::verify::testing
