@@ -79,7 +79,7 @@ write_job() {
   (umask 077 && printf '%s\n' "$server_password" >"$directory/password")
   local login="\"host\": \"127.0.0.1\", \"port\": $server_port, \"user\": \"bench\", \"password_file\": \"password\""
   {
-    printf '{"name": "bench", "sources": [{"name": "legacy", %s}], "shards": [' "$login"
+    printf '{"job": "bench", "sources": [{"name": "legacy", %s}], "shards": [' "$login"
     for ((shard = 0; shard < shards; ++shard)); do
       printf '%s{"name": "s%d", "database": "store_%d", %s}' "$separator" "$shard" "$shard" "$login"
       separator=', '

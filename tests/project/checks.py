@@ -1,5 +1,6 @@
 """The rules of this tree, each a function from a Tree to findings ("path:line: what is wrong, what to do")."""
 
+import json
 import os
 import posixpath
 import re
@@ -60,13 +61,14 @@ REGISTRY = re.compile(
 
 
 class Tree:
-    """The text files of a checkout: path (with /, from the top) -> text."""
+    """The text files of a checkout: path (with /, from the top) -> text; and the sources that a build compiles."""
 
-    def __init__(self, files):
+    def __init__(self, files, compiled=()):
         self.files = files
+        self.compiled = set(compiled)
 
     @classmethod
-    def read(cls, top):
+    def read(cls, top, build=None):
         files = {}
         for folder, folders, names in os.walk(top):
             at_top = os.path.relpath(folder, top) == "."
@@ -79,7 +81,11 @@ class Tree:
                         files[os.path.relpath(path, top).replace(os.sep, "/")] = file.read()
                 except (UnicodeDecodeError, OSError):
                     pass  # binary, or gone meanwhile
-        return cls(files)
+        compiled = []
+        if build is not None:
+            with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+                compiled = [os.path.relpath(entry["file"], top).replace(os.sep, "/") for entry in json.load(file)]
+        return cls(files, compiled)
 
     def having(self, *suffixes):
         return [(path, text) for path, text in sorted(self.files.items()) if path.endswith(suffixes)]
@@ -108,6 +114,8 @@ def includes(tree):
                 found.append(f"{place}: {target} in a header; include it in .cc files only")
             if not quoted:
                 continue
+            if folder == "tests" and "/" not in target:
+                target = posixpath.join(posixpath.dirname(path), target)  # a test's own helper
             if target not in tree.files:
                 found.append(f'{place}: "{target}" is no file of this tree (paths start at the top; others go in <>)')
                 continue
@@ -201,9 +209,11 @@ def unfinished(tree):
 
 
 def sources_listed(tree):
-    """Each source, tests included, is named in the CMakeLists.txt of its folder, or of one above."""
+    """Each source, tests included, is compiled by this build or at least named in its folder's CMakeLists.txt."""
     found = []
     for path, _ in tree.having(".cc"):
+        if path in tree.compiled:
+            continue
         folder = posixpath.dirname(path)
         while folder and posixpath.join(folder, "CMakeLists.txt") not in tree.files:
             folder = posixpath.dirname(folder)
@@ -258,6 +268,28 @@ def named_paths(tree):
     return found
 
 
+def named_documents(tree):
+    """Documents that comments and messages of sources and scripts name exist."""
+    found = []
+    for path, text in tree.having(".h", ".cc", ".sh", ".json", "CMakeLists.txt"):
+        for match in re.finditer(r"\bdocs/[\w-]+\.\w+", text):
+            if match.group(0) not in tree.files:
+                found.append(f"{path}:{_line_of(text, match.start())}: {match.group(0)}: no such file")
+    return found
+
+
+def named_tests(tree):
+    """Tests that the documents name as `Suite.Case` exist."""
+    cases = set()
+    for _, text in tree.having(".cc"):
+        cases |= {".".join(m) for m in re.findall(r"\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\)", text)}
+    found = []
+    for path, text in tree.having(".md"):
+        found += [f"{path}:{_line_of(text, m.start())}: no test {m.group(1)}"
+                  for m in re.finditer(r"`([A-Z]\w+\.[A-Z]\w+)`", text) if m.group(1) not in cases]
+    return found
+
+
 EXIT_CODE_DOC = "docs/runbook.md"
 
 
@@ -282,4 +314,4 @@ def registry_hosts(tree):
 
 
 ALL = [includes, folders_known, pragma_once, lengths, banned_calls, unfinished, sources_listed, doc_links, named_paths,
-       exit_codes, registry_hosts]
+       named_documents, named_tests, exit_codes, registry_hosts]

@@ -17,7 +17,7 @@ CLEAN = {
     "migrate/run.h": "#pragma once\n",
     "tests/base/status_test.cc": '#include "base/status.h"\nTEST(Status, Ok) {\n  EXPECT_EQ(1, One());\n}\n',
     "tests/base/CMakeLists.txt": "shardlift_test(base_test SOURCES status_test.cc)\n",
-    "docs/runbook.md": "# Runbook\n\n| 0 | done |\n| 70 | bug |\n\nSee [above](#runbook) and `base/status.h`.\n",
+    "docs/runbook.md": "# Runbook\n\n| 0 | done |\n| 70 | bug |\n\nSee [above](#runbook) and `base/status.h`, `Status.Ok`, docs/runbook.md.\n",
 }
 
 
@@ -37,6 +37,7 @@ FAULTS = {
          "migrate must not include verify"),
         ({"mapping/mapper.h": '#pragma once\n#include "store/lease.h"\n'}, "may include only"),
         ({"base/status.h": '#pragma once\n#include "missing.h"\n'}, "no file of this tree"),
+        ({"store/router.h": '#pragma once\n#include "lease.h"\n'}, "no file of this tree"),
         ({"base/status.h": "#pragma once\n#include <nlohmann/json.hpp>\n"}, "in a header"),
     ],
     "folders_known": [({"utils/x.h": "#pragma once\n"}, "utils/")],
@@ -74,6 +75,8 @@ FAULTS = {
         ({"docs/a.md": "[x](runbook.md#nowhere)\n"}, "no such heading"),
     ],
     "named_paths": [({"docs/a.md": "see `base/gone.h`\n"}, "`base/gone.h`")],
+    "named_documents": [({"base/status.h": "#pragma once\n// docs/gone.md\n"}, "docs/gone.md: no such file")],
+    "named_tests": [({"docs/a.md": "by `Status.Gone`\n"}, "no test Status.Gone")],
     "exit_codes": [
         ({"docs/runbook.md": "| 0 | done |\n"}, "exit code 70"),
         ({"docs/runbook.md": "| 0 | done |\n| 70 | bug |\n| 9 | ? |\n"}, "exit code 9"),
@@ -101,6 +104,10 @@ class Checks(unittest.TestCase):
                 with self.subTest(check.__name__, number=number):
                     found = check(checks.Tree({**CLEAN, **change}))
                     self.assertTrue(any(wanted in finding for finding in found), found)
+
+    def test_a_compiled_source_needs_no_mention(self):
+        files = {**CLEAN, "base/extra.cc": "int x;\n"}
+        self.assertEqual(checks.sources_listed(checks.Tree(files, ["base/extra.cc"])), [])
 
     def test_allowed_lengths_are_silent(self):
         tree = {**CLEAN, "base/status.h": lines(250), "base/status.cc": body(70) + STATUS,
