@@ -117,15 +117,18 @@ Status ChunkReader::CopyTable(const TableToCopy& job) {
 Status ChunkReader::WaitUntilVisible(const mysql::SourcePosition& position) {
   const auto deadline = std::chrono::steady_clock::now() + kVisibleDeadline;
   for (auto pause = 1ms; !Stopping(); pause = std::min<std::chrono::milliseconds>(pause * 2, 100ms)) {
-    SL_ASSIGN(const mysql::SourcePosition visible, mysql::ReadVisibleLowerBound(*session_));
-    if (visible.Contains(position)) return base::Ok();
+    const Result<mysql::SourcePosition> visible = mysql::ReadVisibleLowerBound(*session_);
+    // While commits hang the answer may be "cannot be told yet"; that is waited for like a position that is too early.
+    if (!visible.ok() && (visible.status().code() != Code::kEnvironment || !session_->alive())) return visible.status();
+    if (visible.ok() && visible->Contains(position)) return base::Ok();
     if (std::chrono::steady_clock::now() >= deadline) {
+      if (!visible.ok()) return visible.status();
       return Status(
           Code::kEnvironment,
           fmt::format(
               "changes streamed before the chunk were not visible after {} s (visible {}, wanted {}): commits hang "
               "on the source (semi-sync?) or the reader's server lags",
-              std::chrono::seconds(kVisibleDeadline).count(), visible.ToText(), position.ToText()));
+              std::chrono::seconds(kVisibleDeadline).count(), visible->ToText(), position.ToText()));
     }
     std::this_thread::sleep_for(pause);
   }

@@ -49,11 +49,12 @@ std::uint64_t RowsEstimated(const Pipelines& pipelines) {
 class Watch {
  public:
   Watch(const MigrateOptions& options, const Pipelines& pipelines, JobLocks* locks, RunState* state)
-      : options_(options), pipelines_(pipelines), locks_(locks), state_(state), progress_("migrate") {}
+      : options_(options), pipelines_(pipelines), locks_(locks), state_(state), progress_("migrate") {
+    SetPhase("copy");
+  }
 
   // kStopped when the run was asked to stop.
   Status Run() {
-    SetPhase("copy");
     progress_.SetTotal(RowsEstimated(pipelines_));
     while (!All(pipelines_, &SourcePipeline::finished) && !state_->aborted()) {
       std::this_thread::sleep_for(kLookEvery);
@@ -149,11 +150,11 @@ Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOpt
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, true));
   RunState state;
   Pipelines pipelines;
+  Watch watch(options, pipelines, locks.get(), &state);
   for (std::uint32_t source = 0; source < config.sources.size(); ++source) {
     pipelines.push_back(std::make_unique<SourcePipeline>(config, catalog, source, router, options, &state));
     SL_TRY(pipelines.back()->Start());
   }
-  Watch watch(options, pipelines, locks.get(), &state);
   Status ended = watch.Run();
   for (const auto& pipeline : pipelines) pipeline->RequestStop();
   for (const auto& pipeline : pipelines) pipeline->Join();
