@@ -161,3 +161,162 @@ TEST_F(VerifyServersTest, JsonIsHeldAgainstItsMeaning) {
                          ordinal));
   std::vector<std::string> expected;
   for (std::size_t shard = 0; shard < 2; ++shard) {
+    const auto rows =
+        AskShard(shard, fmt::format("SELECT HEX(owner_key) FROM message WHERE owner_table = {} AND "
+                                    "JSON_EXTRACT(ext, '$.longer') IS NOT NULL ORDER BY owner_key LIMIT 1",
+                                    ordinal));
+    ASSERT_EQ(rows.size(), 1u);
+    OnShard(shard, "UPDATE message SET ext = JSON_SET(ext, '$.k', 1.25)" + Where(ordinal, *rows[0][0]));
+    expected.push_back(fmt::format("differs {} s{} [ext]", *rows[0][0], shard));
+  }
+  ExpectFindings(expected);
+}
+
+TEST_F(VerifyServersTest, RowsOnTheWrongShard) {
+  std::vector<std::string> expected;
+  for (std::size_t shard = 0; shard < 2; ++shard) {
+    const std::uint32_t ordinal = OrdinalOf(0, "im_0.msg_03");
+    const std::string key = OwnerOnShard(shard, ordinal, 1);
+    CopyToOther(shard, ordinal, key);
+    OnShard(shard, "DELETE FROM message" + Where(ordinal, key));
+    expected.push_back(fmt::format("wrong_shard {} s{} []", key, 1 - shard));
+  }
+  ExpectFindings(expected);
+}
+
+TEST_F(VerifyServersTest, Duplicates) {
+  const std::uint32_t ordinal = OrdinalOf(1, "im_2.msg_00");
+  const std::string key = OwnerOnShard(0, ordinal, 2);
+  CopyToOther(0, ordinal, key);
+  ExpectFindings({fmt::format("duplicate {} s1 []", key)});
+}
+
+TEST_F(VerifyServersTest, WrongBuckets) {
+  const std::uint32_t ordinal = OrdinalOf(0, "im_0.msg_00");
+  std::vector<std::string> expected;
+  for (std::size_t shard = 0; shard < 2; ++shard) {
+    std::string key = OwnerOnShard(shard, ordinal, 0);
+    OnShard(shard, "UPDATE message SET bucket = bucket ^ 1" + Where(ordinal, key));
+    expected.push_back(fmt::format("wrong_bucket {} s{} [bucket]", key, shard));
+    key = OwnerOnShard(shard, ordinal, 1);
+    OnShard(shard, "UPDATE message SET account_key = '12345678901'" + Where(ordinal, key));
+    expected.push_back(fmt::format("wrong_bucket {} s{} [account_key]", key, shard));
+  }
+  ExpectFindings(expected);
+}
+
+TEST_F(VerifyServersTest, RowsThatNoTableOwns) {
+  const std::uint32_t ordinal = OrdinalOf(0, "im_0.msg_00");
+  const auto plant = [&](std::size_t shard, int origin, int table, int n) {
+    OnShard(shard,
+            fmt::format("INSERT INTO message SELECT bucket, account_type, account_key, conversation, sent_at, "
+                        "msg_id + {}, biz_tag, sender, msg_type, body_codec, body, ext, status, version, {}, {}, "
+                        "x'{:02X}' FROM message{}",
+                        1000000 + n, origin, table, n, Where(ordinal, OwnerOnShard(shard, ordinal, 0))));
+  };
+  plant(0, 1, 900, 1);  // an ordinal that nobody has
+  plant(1, 1, 900, 2);
+  plant(1, 99, 901, 3);  // an origin that nobody has
+  plant(0, 77, 902, 4);  // another job's, which registered it
+  OnShard(0, "INSERT INTO sl_source_table VALUES (902, 77, 'other', 'db', 't')");
+  OnShard(1, "INSERT INTO sl_source_table VALUES (902, 77, 'other', 'db', 't')");
+  const VerifyReport report = Verify();
+  EXPECT_THAT(Descriptions(report), UnorderedElementsAre("extra 01 s0 []", "extra 02 s1 []", "extra 03 s1 []"));
+  EXPECT_EQ(report.findings_total(), 3u);
+  EXPECT_EQ(report.per_shard[0].foreign_rows, 1u);
+  EXPECT_EQ(report.per_shard[1].foreign_rows, 0u);
+  EXPECT_THAT(report.notes, ElementsAre(HasSubstr("rows of other jobs")));
+}
+
+TEST_F(VerifyServersTest, ARowThatShouldHaveBeenLeftBehindIsExtra) {
+  const std::uint32_t ordinal = OrdinalOf(0, "push.push_202309");
+  const std::string key = OwnerOnShard(1, ordinal, 4);
+  const auto id =
+      AskShard(1, "SELECT CAST(CONV(HEX(owner_key), 16, 10) AS UNSIGNED) - 9223372036854775808 FROM message" +
+                      Where(ordinal, key));
+  ASSERT_EQ(id.size(), 1u);
+  OnSource(0, "UPDATE push.push_202309 SET app_code = 'sandbox' WHERE push_id = " + *id[0][0]);
+  ExpectFindings({fmt::format("extra {} s1 []", key)});
+}
+
+TEST_F(VerifyServersTest, DeadLettersAreNamedAndNeverClean) {
+  const std::uint32_t ordinal = OrdinalOf(0, "oldsys.sys_notice");
+  const std::string key = OwnerOnShard(0, ordinal, 2);
+  OnShard(0,
+          fmt::format("INSERT INTO sl_dead_letter VALUES (3, {}, x'{}', 'legacy_maria', 'p', 'rejected', 'd', NOW(6))",
+                      ordinal, key));
+  const VerifyReport beside = Verify();
+  EXPECT_EQ(beside.findings_total(), 0u);
+  EXPECT_EQ(beside.dead_letters, 1u);
+  EXPECT_EQ(beside.per_mapping.at(2).dead_letters, 1u);
+  EXPECT_EQ(beside.exit_code(), 1);
+  OnShard(0, "DELETE FROM message" + Where(ordinal, key));
+  const VerifyReport missing = Verify();
+  EXPECT_THAT(Descriptions(missing), ElementsAre(fmt::format("missing {} s0 []", key)));
+  EXPECT_EQ(missing.findings.at(0).dead_letter, "rejected");
+  EXPECT_THAT(missing.findings.at(0).key_text, HasSubstr(", "));  // (region, seq)
+}
+
+TEST_F(VerifyServersTest, ASourceRowThatCannotBeMappedIsNeverPassed) {
+  OnSource(0, "INSERT INTO oldsys.sys_notice VALUES (300, 1, 'u', 't', 'b', 'new', '2020-01-01 00:00:00')");
+  const VerifyReport report = Verify();
+  EXPECT_FALSE(report.clean());
+  EXPECT_NE(report.exit_code(), 0);
+  EXPECT_EQ(report.findings_total() + report.not_verified.size(), 1u);
+}
+
+TEST_F(VerifyServersTest, TheListIsCutButTheCountIsNot) {
+  const std::uint32_t ordinal = OrdinalOf(0, "im_0.msg_00");
+  OnShard(0, fmt::format("DELETE FROM message WHERE owner_table = {} LIMIT 9", ordinal));
+  options_.findings_max = 4;
+  const VerifyReport report = Verify();
+  EXPECT_EQ(report.findings.size(), 4u);
+  EXPECT_EQ(report.findings_total(), 9u);
+  EXPECT_EQ(report.counts[static_cast<std::size_t>(FindingKind::kMissing)], 9u);
+}
+
+TEST_F(VerifyServersTest, ManyFaultsAtOnceAreAllNamed) {
+  const std::uint32_t a = OrdinalOf(0, "im_0.msg_00");
+  const std::uint32_t b = OrdinalOf(1, "push.push_202310");
+  const std::string lost = OwnerOnShard(0, a, 0);
+  const std::string moved = OwnerOnShard(1, a, 1);
+  const std::string stale = OwnerOnShard(1, a, 2);
+  const std::string doubled = OwnerOnShard(0, a, 3);
+  const std::string changed = OwnerOnShard(1, b, 1);
+  CopyToOther(1, a, moved);
+  OnShard(1, "DELETE FROM message" + Where(a, moved));
+  CopyToOther(0, a, doubled);
+  OnShard(0, "DELETE FROM message" + Where(a, lost));
+  OnShard(1, "UPDATE message SET body = 'older', status = status + 1" + Where(a, stale));
+  OnShard(1, "UPDATE message SET sender = NULL" + Where(b, changed));
+  ExpectFindings({"missing " + lost + " s0 []", "wrong_shard " + moved + " s0 []", "duplicate " + doubled + " s1 []",
+                  "differs " + stale + " s1 [body,status]", "differs " + changed + " s1 [sender]"});
+}
+
+TEST_F(VerifyServersTest, AnEmptyTargetIsAllMissing) {
+  OnShard(0, "DELETE FROM message");
+  OnShard(1, "DELETE FROM message");
+  const VerifyReport report = Verify();
+  EXPECT_EQ(report.counts[static_cast<std::size_t>(FindingKind::kMissing)], kKept);
+  EXPECT_EQ(report.findings_total(), kKept);
+}
+
+TEST_F(VerifyServersTest, TablesWithoutOrdinalsAreRefused) {
+  OnShard(0, "DELETE FROM sl_source_table");
+  const auto report = RunVerify(config_, options_);
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.status().code(), base::Code::kRefused);
+  EXPECT_THAT(report.status().message(), HasSubstr("run migrate first"));
+}
+
+TEST_F(VerifyServersTest, AShardThatIsDownIsAnEnvironmentError) {
+  CloseSessions();
+  SL_ASSERT_OK(Group().Get("legacy_mysql").KillNow());
+  const auto report = RunVerify(config_, options_);
+  SL_ASSERT_OK(Group().Get("legacy_mysql").StartAgain());
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.status().code(), base::Code::kEnvironment) << report.status().message();
+}
+
+}  // namespace
+}  // namespace shardlift::verify::testing
