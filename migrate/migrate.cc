@@ -153,8 +153,9 @@ Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOpt
   Watch watch(options, pipelines, locks.get(), &state);
   for (std::uint32_t source = 0; source < config.sources.size(); ++source) {
     pipelines.push_back(std::make_unique<SourcePipeline>(config, catalog, source, router, options, &state));
-    SL_TRY(pipelines.back()->Start());
+    SL_TRY(pipelines.back()->Prepare());
   }
+  for (const auto& pipeline : pipelines) pipeline->Start();
   Status ended = watch.Run();
   for (const auto& pipeline : pipelines) pipeline->RequestStop();
   for (const auto& pipeline : pipelines) pipeline->Join();

@@ -53,15 +53,15 @@ void SourcePipeline::Join() {
   }
 }
 
-Status SourcePipeline::Start() {
+Status SourcePipeline::Prepare() {
   mysql::SessionOptions session_options;
   SL_ASSIGN(control_, mysql::Session::Open(config_.sources[source_].endpoint, session_options));
   flavour_ = control_->flavour();
   book_ = std::make_unique<WindowBook>(flavour_);
-  SL_ASSIGN(SourceClaim claim, ClaimSource(config_, catalog_, source_));
+  SL_ASSIGN(claim_, ClaimSource(config_, catalog_, source_));
   bool any_fresh = false;
   std::optional<mysql::SourcePosition> start;
-  for (const LaneClaim& lane : claim.lanes) {
+  for (const LaneClaim& lane : claim_.lanes) {
     any_fresh |= lane.fresh;
     if (lane.fresh) continue;
     // A crash while the lanes were being set up: those that have a position got the same one.
@@ -72,11 +72,11 @@ Status SourcePipeline::Start() {
     if (!start) {
       SL_ASSIGN(start.emplace(), FindStart());
     }
-    SL_TRY(StoreStart(config_, source_, *start, &claim));
+    SL_TRY(StoreStart(config_, source_, *start, &claim_));
   }
-  restart_ = claim.lanes[0].restart;
-  last_group_ = claim.lanes[0].applied;
-  for (const LaneClaim& lane : claim.lanes) {
+  restart_ = claim_.lanes[0].restart;
+  last_group_ = claim_.lanes[0].applied;
+  for (const LaneClaim& lane : claim_.lanes) {
     restart_.IntersectWith(lane.restart);
     last_group_.MergeWith(lane.applied);
   }
@@ -86,18 +86,20 @@ Status SourcePipeline::Start() {
     book_->SetMustSee(last_group_);
   }
   SL_TRY(LoadDeadOwners());
-  SL_TRY(OpenStream());
+  return OpenStream();
+}
+
+void SourcePipeline::Start() {
   for (std::uint32_t shard = 0; shard < config_.shards.size(); ++shard) {
-    lanes_.push_back(std::make_unique<Lane>(config_, source_, shard, claim.lanes[shard], state_));
+    lanes_.push_back(std::make_unique<Lane>(config_, source_, shard, claim_.lanes[shard], state_));
   }
   for (const job::CatalogTable& table : catalog_.tables) {
     if (table.source != source_) continue;
-    const CopyMark& mark = claim.marks.at(table.ordinal);
+    const CopyMark& mark = claim_.marks.at(table.ordinal);
     if (!mark.done) queue_.Push({&table, mark});
   }
   StartReaders();
   thread_ = std::thread([this] { StreamLoop(); });
-  return base::Ok();
 }
 
 // A prepared XA transaction whose PREPARE lies before the start could commit later without its rows ever being

@@ -35,8 +35,10 @@ class SourcePipeline {
                  const store::Router& router, const MigrateOptions& options, RunState* state);
   ~SourcePipeline();
 
-  // Claims the lanes, finds the start position, opens the stream and starts the threads.
-  base::Status Start();
+  // Claims the lanes, finds the start position and opens the stream; nothing is written to the target's rows yet.
+  base::Status Prepare();
+  // Starts lanes, readers and the stream thread. From here on a lost shard is waited for.
+  void Start();
   void RequestStop() { stopping_.store(true); }
   void Join();
   bool copy_done() const { return copy_done_.load(); }
@@ -93,6 +95,7 @@ class SourcePipeline {
   std::atomic<std::uint32_t> readers_running_{0};
 
   // Stream thread only.
+  SourceClaim claim_;
   Round round_;
   std::chrono::steady_clock::time_point round_started_;
   std::chrono::steady_clock::time_point idle_checkpoint_at_;
