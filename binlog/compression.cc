@@ -56,7 +56,7 @@ base::Status UncompressColumn(std::string_view stored, std::string& out) {
   }
   const std::uint8_t method = head >> 4;
   const bool with_wrapper = (head & 0x08) == 0;
-  const std::uint64_t size = in.Little((head & 0x07) + 1u > 4 ? 9 : (head & 0x07) + 0u);
+  const std::uint64_t size = in.Big(head & 0x07);
   if (!in.ok()) return Corrupt("compressed column without a length");
   if (method != 8) return {base::Code::kRefused, fmt::format("column compression method {} is not known", method)};
   return Inflate(in.Rest(), size, with_wrapper ? kZlibWindowBits : -kZlibWindowBits, out);

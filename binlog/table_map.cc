@@ -121,6 +121,7 @@ bool NumericForSignedness(WireType type) {
     case WireType::kLongLong:
     case WireType::kFloat:
     case WireType::kDouble:
+    case WireType::kYear:
     case WireType::kNewDecimal: return true;
     default: return false;
   }
@@ -197,8 +198,6 @@ base::Status CheckSignedness(const TableMapEvent& event, const mysql::TableSchem
   if (!event.signedness) return base::Ok();
   std::size_t bit = 0;
   for (std::size_t i = 0; i < event.columns.size(); ++i) {
-    // Servers differ in whether YEAR takes a bit; the bitmap is compared only as far as that does not matter.
-    if (event.columns[i].type == WireType::kYear) return base::Ok();
     if (!NumericForSignedness(event.columns[i].type)) continue;
     if (bit / 8 >= event.signedness->size()) return Corrupt("TABLE_MAP_EVENT: signedness cut short");
     const bool is_unsigned = ((static_cast<unsigned char>((*event.signedness)[bit / 8]) << (bit % 8)) & 0x80) != 0;
