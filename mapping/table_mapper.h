@@ -1,8 +1,8 @@
 // TableMapper: a mapping compiled against one physical legacy table.
 //
-// One parsed form, three uses (design 3.1): Map() evaluates it for rows that were copied or decoded from the binlog; Sql()
-// gives the same thing as SQL text for the verifier, so that a check never goes through the evaluator that wrote the rows;
-// the reverse mapping comes later.
+// One parsed form, three uses (design 3.1): Map() evaluates it for rows that were copied or decoded from the binlog;
+// Sql() gives the same thing as SQL text for the verifier, so that a check never goes through the evaluator that wrote
+// the rows; the reverse mapping comes later.
 //
 // Thread rules: immutable after Compile; Map may run on several threads, each with its own MapScratch.
 #pragma once
@@ -26,7 +26,7 @@ namespace shardlift::mapping {
 // A mapped row. Field bytes are what the target column holds (see store::TargetKind), one per store::MessageColumns(),
 // in that order: `bucket` and the owner columns included.
 struct MappedRow {
-  bool kept = false;   // false: left behind by `where`; then only owner_key is set
+  bool kept = false;  // false: left behind by `where`; then only owner_key is set
   std::uint32_t bucket = 0;
   std::string owner_key;  // the canonical legacy key (docs/formats.md)
   std::string fields;     // packed: per column u32 little-endian length (kNullField for NULL), then the bytes
@@ -52,9 +52,9 @@ using MapScratchPtr = std::unique_ptr<MapScratch, MapScratchDeleter>;
 MapScratchPtr NewMapScratch();
 
 struct TableContext {
-  mysql::TableSchema schema;       // of the legacy table
-  mysql::Flavour flavour;          // of its server; decides the SQL text
-  std::uint32_t table_ordinal = 0; // persisted, 1..65535
+  mysql::TableSchema schema;        // of the legacy table
+  mysql::Flavour flavour;           // of its server; decides the SQL text
+  std::uint32_t table_ordinal = 0;  // persisted, 1..65535
   std::uint32_t buckets = 0;
 };
 
@@ -68,13 +68,15 @@ struct MappingSql {
 
 class TableMapper {
  public:
-  // kUsage with mapping, target column and a caret under the place for anything wrong: unknown or unmapped source columns,
-  // unknown functions, volatile functions, missing target columns, types that do not fit, a key that is not a
-  // unique key of NOT NULL columns, a FLOAT/DOUBLE key, an id that can exceed the COMPOSE_ID layout by its column type.
+  // kUsage with mapping, target column and a caret under the place for anything wrong: unknown or unmapped source
+  // columns, unknown functions, volatile functions, missing target columns, types that do not fit, a key that is not a
+  // unique key of NOT NULL columns, a FLOAT/DOUBLE key. What only some rows can violate (an id beyond COMPOSE_ID's 40
+  // bits, a number or text longer than the column) is a lossy note and a bad value at run time.
   static base::Result<std::unique_ptr<TableMapper>> Compile(const MappingConfig& config, const TableContext& context);
   ~TableMapper();
 
-  // kBadValue: a value of this row does not fit (message names the target column and the reason, no data).
+  // kBadValue: a value of this row does not fit (message names the target column and the reason, no data); only
+  // owner_key of `out` is set. kRefused: a column that the mapping needs is absent from the row image.
   base::Status Map(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const;
   // The owner key alone; the key columns must be present in `row`.
   base::Status OwnerKey(std::span<const mysql::Value> row, std::string* out) const;
@@ -82,7 +84,7 @@ class TableMapper {
   const MappingSql& sql() const;
   const MappingConfig& config() const;
   const TableContext& context() const;
-  std::span<const std::size_t> key_columns() const;  // indexes into the schema
+  std::span<const std::size_t> key_columns() const;     // indexes into the schema
   const std::vector<std::string>& lossy_notes() const;  // for the plan: conversions that may lose something
 
  private:

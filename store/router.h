@@ -5,8 +5,8 @@
 // bucket = hash & (buckets - 1). Default hash: fmix32 (Murmur3's finaliser) over CRC32 (IEEE), because plain SQL can
 // compute it on both servers.
 //
-// Two versions are kept apart: the routing version decides buckets and is part of a job's fingerprint; the shard map (epoch)
-// only says where buckets live. Thread rules: immutable after construction.
+// Two versions are kept apart: the routing version decides buckets and is part of a job's fingerprint; the shard map
+// (epoch) only says where buckets live. Thread rules: immutable after construction.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ std::string BucketSql(std::string_view account_type_sql, std::string_view accoun
 
 struct BucketRange {
   std::uint32_t first = 0;
-  std::uint32_t last = 0;  // included
-  std::uint32_t shard = 0; // index into the job's shards
+  std::uint32_t last = 0;   // included
+  std::uint32_t shard = 0;  // index into the job's shards
 };
 
 class Router {
