@@ -125,38 +125,59 @@ Status InsertOrdinal(mysql::Session& session, const TableKey& key, std::uint32_t
       "store table ordinal");
 }
 
-// Shard 0 decides; the other shards get copies, so that each shard can be read by itself.
-Result<Ordinals> Allocate(const JobConfig& config, const std::vector<Matched>& matched, bool allocate) {
-  Ordinals ordinals;
-  for (std::size_t shard = 0; shard < config.shards.size(); ++shard) {
-    SL_ASSIGN(auto session, OpenShard(config.shards[shard]));
-    SL_ASSIGN(Ordinals stored, ReadOrdinals(*session));
-    if (shard == 0) {
-      ordinals = stored;
-      std::uint32_t last = 0;
-      for (const auto& [key, ordinal] : ordinals) last = std::max(last, ordinal);
-      for (const Matched& table : matched) {
-        if (ordinals.contains(table.Key(config))) continue;
-        if (!allocate) {
-          return Status(Code::kRefused,
-                        fmt::format("table {} of source {} has no ordinal in the shards yet; run migrate first",
-                                    table.name.Text(), config.sources[table.source].endpoint.name));
-        }
-        if (last == kOrdinalMax) return Status(Code::kRefused, "all 65535 table ordinals of the store are used");
-        ordinals[table.Key(config)] = ++last;
-      }
+// What all shards know together: a shard that was restored may lack entries, and an ordinal must never be given twice.
+Result<Ordinals> MergeOrdinals(const JobConfig& config, const std::vector<Ordinals>& stored) {
+  Ordinals all;
+  std::map<std::uint32_t, TableKey> by_ordinal;
+  for (std::size_t shard = 0; shard < stored.size(); ++shard) {
+    for (const auto& [key, ordinal] : stored[shard]) {
+      const auto same_key = all.emplace(key, ordinal).first;
+      const auto same_ordinal = by_ordinal.emplace(ordinal, key).first;
+      if (same_key->second == ordinal && same_ordinal->second == key) continue;
+      return Status(Code::kRefused,
+                    fmt::format("shard {}: sl_source_table has ordinal {} for table {}.{} of source {}, another shard "
+                                "says otherwise; the shards are not of one store",
+                                config.shards[shard].endpoint.Text(), ordinal, std::get<2>(key), std::get<3>(key),
+                                std::get<1>(key)));
     }
+  }
+  return all;
+}
+
+// Every shard gets a copy, so that each can be read by itself. Shard 0 is written first: when two jobs allocate at
+// once, its unique keys let one of them win.
+Result<Ordinals> Allocate(const JobConfig& config, const std::vector<Matched>& matched, bool allocate) {
+  std::vector<std::unique_ptr<mysql::Session>> sessions;
+  std::vector<Ordinals> stored;
+  for (const ShardConfig& shard : config.shards) {
+    SL_ASSIGN(sessions.emplace_back(), OpenShard(shard));
+    SL_ASSIGN(stored.emplace_back(), ReadOrdinals(*sessions.back()));
+  }
+  SL_ASSIGN(Ordinals ordinals, MergeOrdinals(config, stored));
+  std::uint32_t last = 0;
+  for (const auto& [key, ordinal] : ordinals) last = std::max(last, ordinal);
+  for (const Matched& table : matched) {
+    if (ordinals.contains(table.Key(config))) continue;
+    if (!allocate) {
+      return Status(Code::kRefused,
+                    fmt::format("table {} of source {} has no ordinal in the shards yet; run migrate first",
+                                table.name.Text(), config.sources[table.source].endpoint.name));
+    }
+    if (last == kOrdinalMax) return Status(Code::kRefused, "all 65535 table ordinals of the store are used");
+    ordinals[table.Key(config)] = ++last;
+  }
+  for (std::size_t shard = 0; allocate && shard < sessions.size(); ++shard) {
     for (const auto& [key, ordinal] : ordinals) {
-      const auto found = stored.find(key);
-      if (found == stored.end()) {
-        if (allocate) SL_TRY(InsertOrdinal(*session, key, ordinal));
-      } else if (found->second != ordinal) {
-        return Status(Code::kRefused,
-                      fmt::format("shard {} knows table {}.{} by ordinal {}, shard {} by {}; the shards are not of one "
-                                  "store",
-                                  config.shards[shard].endpoint.Text(), std::get<2>(key), std::get<3>(key),
-                                  found->second, config.shards[0].endpoint.Text(), ordinal));
+      if (stored[shard].contains(key)) continue;
+      Status status = InsertOrdinal(*sessions[shard], key, ordinal);
+      if (status.code() != Code::kDuplicate) {
+        SL_TRY(status);
+        continue;
       }
+      return Status(Code::kEnvironment,
+                    fmt::format("shard {}: another job gave out table ordinals at this moment; start "
+                                "again",
+                                config.shards[shard].endpoint.Text()));
     }
   }
   return ordinals;

@@ -26,8 +26,8 @@ struct Catalog {
 };
 
 // Opens sessions, lists and matches tables, reads or allocates ordinals (inserted into every shard's sl_source_table;
-// shard 0 decides), compiles the mappings. A table matched by two mappings with the same origin, a pattern that
-// matches nothing, and a matched table without usable key are kUsage errors that name mapping and table.
+// shard 0 is written first), compiles the mappings. A table matched by two mappings with the same origin, a pattern
+// that matches nothing, and a matched table without usable key are kUsage errors that name mapping and table.
 // `allocate` false: a table without ordinal is kRefused ("run migrate first").
 base::Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate);
 

@@ -84,6 +84,13 @@ mysql::Endpoint ReadEndpoint(ObjectReader& reader, const json& object, const std
   endpoint.tls_ca = Beside(file, reader.String("tls_ca", ""));
   endpoint.tls_cert = Beside(file, reader.String("tls_cert", ""));
   endpoint.tls_key = Beside(file, reader.String("tls_key", ""));
+  const bool verify = endpoint.tls == mysql::TlsMode::kVerifyCa || endpoint.tls == mysql::TlsMode::kVerifyIdentity;
+  if (verify && endpoint.tls_ca.empty()) {
+    reader.Fail("tls_ca", "is missing: verify-ca and verify-identity check the server's certificate against this file");
+  }
+  if (endpoint.tls_cert.empty() != endpoint.tls_key.empty()) {
+    reader.Fail(endpoint.tls_cert.empty() ? "tls_cert" : "tls_key", "is missing: tls_cert and tls_key go together");
+  }
   return endpoint;
 }
 
@@ -214,7 +221,9 @@ Status ReadMappings(const json& array, JobConfig* config) {
     std::string place = config->path + ": " + path;
     if (document.is_string()) {
       const std::string file = Beside(config->path, document.get<std::string>());
-      SL_ASSIGN(document, ReadJsonFile(file));
+      Result<json> read = ReadJsonFile(file);
+      if (!read.ok()) return read.status().WithContext(place);
+      document = std::move(read).value();
       place = file + ":";
     }
     SL_ASSIGN(mapping::MappingConfig mapping, ReadMapping(document, place));

@@ -51,25 +51,57 @@ std::string Nearest(const std::string& key, const std::vector<std::string>& know
   return "known keys: " + all;
 }
 
-// Remembers the keys of the objects that are open while the parser runs; the library keeps one of two duplicates
-// silently.
+// Remembers the keys of the objects that are open while the parser runs, and where it stands; the library keeps one of
+// two duplicates silently.
 class DuplicateFinder {
  public:
   bool operator()(int, json::parse_event_t event, json& value) {
-    if (event == json::parse_event_t::object_start) open_.emplace_back();
-    if (event == json::parse_event_t::object_end) open_.pop_back();
-    if (event == json::parse_event_t::key && !open_.back().insert(value.get<std::string>()).second &&
-        duplicate_.empty()) {
-      duplicate_ = value.get<std::string>();
+    switch (event) {
+      case json::parse_event_t::object_start:
+      case json::parse_event_t::array_start:
+        NextItem();
+        open_.push_back({event == json::parse_event_t::array_start, 0, "", {}});
+        break;
+      case json::parse_event_t::object_end:
+      case json::parse_event_t::array_end: open_.pop_back(); break;
+      case json::parse_event_t::value: NextItem(); break;
+      case json::parse_event_t::key:
+        open_.back().key = value.get<std::string>();
+        if (!open_.back().keys.insert(open_.back().key).second && duplicate_.empty()) duplicate_ = Path();
+        break;
     }
     return true;
   }
+  // The path of the first key that stands twice in one object; empty: none does.
   const std::string& duplicate() const { return duplicate_; }
 
  private:
-  std::vector<std::set<std::string>> open_;
+  struct Level {
+    bool is_array;
+    std::size_t items;
+    std::string key;
+    std::set<std::string> keys;
+  };
+  void NextItem() {
+    if (!open_.empty() && open_.back().is_array) ++open_.back().items;
+  }
+  std::string Path() const {
+    std::string path;
+    for (const Level& level : open_) {
+      path += level.is_array ? fmt::format("[{}]", level.items - 1) : (path.empty() ? "" : ".") + level.key;
+    }
+    return path;
+  }
+  std::vector<Level> open_;
   std::string duplicate_;
 };
+
+// The library's explanation without its own prefix, and without the text it stopped at: that may be a secret.
+std::string Explanation(std::string_view what) {
+  constexpr std::string_view kSyntax = "syntax error ";
+  if (const std::size_t at = what.find(kSyntax); at != std::string_view::npos) what.remove_prefix(at);
+  return std::string(what.substr(0, what.find("; last read")));
+}
 
 }  // namespace
 
@@ -86,16 +118,16 @@ Result<json> ReadJsonFile(const std::string& path) {
   try {
     json document = json::parse(text, std::ref(finder), true, true);
     if (!finder.duplicate().empty()) {
-      return Status(Code::kUsage, fmt::format("{}: key \"{}\" stands twice in one object; remove one of them", path,
+      return Status(Code::kUsage, fmt::format("{}: {}: this key stands twice in one object; remove one of them", path,
                                               finder.duplicate()));
     }
     if (!document.is_object()) return Status(Code::kUsage, fmt::format("{}: must be one JSON object", path));
     return document;
   } catch (const json::parse_error& error) {
     return Status(Code::kUsage, fmt::format("{}:{}: not valid JSON (comments are allowed): {}", path,
-                                            LineAndColumn(text, error.byte), error.what()));
-  } catch (const json::exception& error) {
-    return Status(Code::kUsage, fmt::format("{}: not valid JSON: {}", path, error.what()));
+                                            LineAndColumn(text, error.byte), Explanation(error.what())));
+  } catch (const json::exception&) {
+    return Status(Code::kUsage, fmt::format("{}: not valid JSON", path));
   }
 }
 

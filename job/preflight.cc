@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "job/grants.h"
+#include "mapping/table_mapper.h"
 
 namespace shardlift::job {
 namespace {
@@ -17,6 +21,7 @@ using base::Result;
 using base::Status;
 using mysql::Flavour;
 using Variables = std::map<std::string, std::string>;
+using PatternsUsed = std::set<std::pair<std::string, std::string>>;  // mapping name, pattern
 
 // Collects failures; the first one decides the class of the whole.
 class Failures {
@@ -84,43 +89,12 @@ void CheckSettings(Flavour flavour, const Variables& variables, const std::strin
   }
 }
 
-// What SHOW GRANTS says of the current user. Roles are not followed: with one, a missing privilege proves nothing.
-struct Grants {
-  std::vector<std::string> lines;
-  bool has_roles = false;
-
-  // `scopes`: "*.*" or "`db`.*" as SHOW GRANTS prints them.
-  bool Has(const std::string& privilege, const std::vector<std::string>& scopes) const {
-    if (has_roles) return true;
-    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
-      const std::size_t on = line.find(" ON ");
-      if (on == std::string::npos) return false;
-      const bool in_scope = std::any_of(scopes.begin(), scopes.end(), [&](const std::string& scope) {
-        return line.compare(on + 4, scope.size(), scope) == 0;
-      });
-      const std::string privileges = "," + line.substr(6, on - 6) + ",";
-      return in_scope && (privileges.find(privilege) != std::string::npos ||
-                          privileges.find("ALL PRIVILEGES") != std::string::npos);
-    });
-  }
-};
-
-Result<Grants> ReadGrants(mysql::Session& session) {
-  SL_ASSIGN(auto rows, session.Query("SHOW GRANTS", "read privileges"));
-  Grants grants;
-  for (const auto& row : rows.rows) {
-    grants.lines.push_back(row[0].value_or(""));
-    if (grants.lines.back().find(" ON ") == std::string::npos) grants.has_roles = true;
-  }
-  return grants;
-}
-
 void CheckSourcePrivileges(mysql::Session& session, const SourceConfig& source, const std::string& where,
                            Failures* failures) {
-  const Result<Grants> grants = ReadGrants(session);
+  const Result<Grants> grants = Grants::Read(session);
   if (!grants.ok()) return failures->Add(where, grants.status());
   const std::string& user = source.endpoint.user;
-  if (!grants->Has("REPLICATION SLAVE", {"*.*"})) {
+  if (!grants->HasGlobal("REPLICATION SLAVE")) {
     failures->Add(
         where, Code::kUsage,
         fmt::format("user {} lacks REPLICATION SLAVE; run GRANT REPLICATION SLAVE ON *.* TO that user", user));
@@ -136,33 +110,85 @@ void CheckSourcePrivileges(mysql::Session& session, const SourceConfig& source, 
         where, Code::kUsage,
         fmt::format("user {} cannot read the binlog position; run GRANT BINLOG MONITOR ON *.* TO that user", user));
   }
+  // What readers see can be told on MariaDB only from InnoDB's list of transactions.
+  if (session.flavour() == Flavour::kMariaDb &&
+      !session.Execute("SHOW ENGINE INNODB STATUS", "list transactions that are being committed").ok()) {
+    failures->Add(
+        where, Code::kUsage,
+        fmt::format("user {} cannot see which transactions are being committed; run GRANT PROCESS ON *.* TO that "
+                    "user",
+                    user));
+  }
 }
 
-void CheckSource(const SourceConfig& source, Failures* failures) {
+// Matched tables must be readable; a pattern without a table may be a misspelling or a missing privilege.
+void CheckTables(const JobConfig& config, mysql::Session& session, const SourceConfig& source, const std::string& where,
+                 PatternsUsed* used, Failures* failures) {
+  const auto tables = mysql::ListTables(session);
+  if (!tables.ok()) return failures->Add(where, tables.status());
+  for (const mysql::TableName& table : *tables) {
+    bool wanted = false;
+    for (const mapping::MappingConfig& mapping : config.mappings) {
+      const auto& sources = mapping.sources;
+      if (!sources.empty() && std::find(sources.begin(), sources.end(), source.endpoint.name) == sources.end())
+        continue;
+      for (const std::string& pattern : mapping.match) {
+        const Result<bool> matches = mapping::MatchesPattern(pattern, table.schema, table.table);
+        if (!matches.ok() || !*matches) continue;  // LoadCatalog reports bad patterns
+        wanted = true;
+        used->insert({mapping.name, pattern});
+      }
+    }
+    if (!wanted) continue;
+    const Status status =
+        session.Execute(fmt::format("SELECT 1 FROM {} LIMIT 0", table.Quoted()), "read " + table.Text());
+    if (status.server_errno() == 1142 || status.server_errno() == 1143) {
+      failures->Add(where, Code::kUsage,
+                    fmt::format("user {} cannot read table {}; run GRANT SELECT ON {} TO that user",
+                                source.endpoint.user, table.Text(), table.Quoted()));
+    } else {
+      failures->Add(where, status);
+    }
+  }
+}
+
+void CheckPatterns(const JobConfig& config, const PatternsUsed& used, Failures* failures) {
+  for (const mapping::MappingConfig& mapping : config.mappings) {
+    for (const std::string& pattern : mapping.match) {
+      if (used.contains({mapping.name, pattern})) continue;
+      failures->Add(
+          fmt::format("mapping {} ({})", mapping.name, mapping.place), Code::kUsage,
+          fmt::format("pattern \"{}\" matches no table on its sources; check the spelling and the users' SELECT "
+                      "privileges",
+                      pattern));
+    }
+  }
+}
+
+// Returns false if the source could not be looked at.
+bool CheckSource(const JobConfig& config, const SourceConfig& source, PatternsUsed* used, Failures* failures) {
   const std::string where = "source " + source.endpoint.Text();
   const auto session = mysql::Session::Open(source.endpoint, mysql::SessionOptions());
-  if (!session.ok()) return failures->Add(where, session.status());
+  if (!session.ok()) {
+    failures->Add(where, session.status());
+    return false;
+  }
   const Result<Variables> variables = ReadVariables(**session);
-  if (!variables.ok()) return failures->Add(where, variables.status());
-  CheckSettings((*session)->flavour(), *variables, where, failures);
+  if (variables.ok()) {
+    CheckSettings((*session)->flavour(), *variables, where, failures);
+  } else {
+    failures->Add(where, variables.status());
+  }
   CheckSourcePrivileges(**session, source, where, failures);
-  if (!source.reader) return;
+  CheckTables(config, **session, source, where, used, failures);
+  if (!source.reader) return true;
   const auto reader = mysql::Session::Open(*source.reader, mysql::SessionOptions());
   if (!reader.ok()) {
     failures->Add("reader of " + where, reader.status());
   } else if ((*reader)->flavour() != Flavour::kMySql) {
     failures->Add(where, Code::kUsage, "\"reader\" is for MySQL sources only; remove it");
   }
-}
-
-// SHOW GRANTS prints `_` of a database name as `\_` when it was granted so.
-std::vector<std::string> DatabaseScopes(const std::string& database) {
-  std::string escaped;
-  for (const char c : database) {
-    if (c == '_') escaped += '\\';
-    escaped += c;
-  }
-  return {"*.*", "`" + database + "`.*", "`" + escaped + "`.*"};
+  return true;
 }
 
 void CheckShard(const ShardConfig& shard, Failures* failures) {
@@ -180,15 +206,15 @@ void CheckShard(const ShardConfig& shard, Failures* failures) {
   }
   if (is("local_infile", "OFF")) {
     base::LogWarning(
-        where +
-        ": local_infile is OFF: rows go in by multi-row INSERT, which takes about half as much time again; "
-        "SET GLOBAL local_infile = ON makes it faster");
+        "local_infile is OFF: rows go in by multi-row INSERT, which takes about half as much time again; "
+        "SET GLOBAL local_infile = ON makes it faster",
+        {{"shard", shard.endpoint.Text()}});
   }
-  const Result<Grants> grants = ReadGrants(**session);
+  const Result<Grants> grants = Grants::Read(**session);
   if (!grants.ok()) return failures->Add(where, grants.status());
   std::string missing;
   for (const char* privilege : {"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"}) {
-    if (!grants->Has(privilege, DatabaseScopes(shard.database)))
+    if (!grants->HasOnDatabase(privilege, shard.database))
       missing += (missing.empty() ? "" : ", ") + std::string(privilege);
   }
   if (missing.empty()) return;
@@ -201,7 +227,10 @@ void CheckShard(const ShardConfig& shard, Failures* failures) {
 
 Status CheckServers(const JobConfig& config) {
   Failures failures;
-  for (const SourceConfig& source : config.sources) CheckSource(source, &failures);
+  PatternsUsed used;
+  bool all_seen = true;
+  for (const SourceConfig& source : config.sources) all_seen &= CheckSource(config, source, &used, &failures);
+  if (all_seen) CheckPatterns(config, used, &failures);
   for (const ShardConfig& shard : config.shards) CheckShard(shard, &failures);
   return failures.ToStatus();
 }

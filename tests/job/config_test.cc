@@ -1,0 +1,203 @@
+#include "job/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace shardlift::job {
+namespace {
+
+using base::Code;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kMapping =
+    R"({"name": "im", "origin": 1, "match": ["im.msg"], "key": ["id"], "columns": {"body": "content"}})";
+constexpr const char* kConnections =
+    R"("sources": [{"name": "l1", "user": "u"}], "shards": [{"name": "s0", "user": "u", "database": "d"}])";
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = std::filesystem::temp_directory_path() / ("shardlift_config_test_" + std::to_string(getpid()));
+    std::filesystem::create_directories(directory_);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string Write(const std::string& name, const std::string& text) {
+    std::ofstream(directory_ / name) << text;
+    return (directory_ / name).string();
+  }
+  base::Result<JobConfig> Load(const std::string& text) { return LoadJobConfig(Write("job.json", text)); }
+  // A whole job with `rest` added at the top level.
+  static std::string Job(const std::string& rest = "") {
+    return std::string(R"({"job": "j", )") + kConnections + R"(, "mappings": [)" + kMapping + "]" + rest + "}";
+  }
+  // One source with `keys` besides its name.
+  static std::string Source(const std::string& keys) {
+    return R"({"job": "j", "sources": [{"name": "l1", )" + keys +
+           R"(}], "shards": [{"name": "s0", "user": "u", "database": "d"}], "mappings": [)" + kMapping + "]}";
+  }
+  void ExpectError(const std::string& text, const std::string& place, const std::string& words) {
+    const auto config = Load(text);
+    ASSERT_FALSE(config.ok()) << text;
+    EXPECT_EQ(config.status().code(), Code::kUsage);
+    EXPECT_THAT(config.status().message(), HasSubstr(place));
+    EXPECT_THAT(config.status().message(), HasSubstr(words));
+    EXPECT_THAT(config.status().message(), HasSubstr("job.json"));
+  }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(ConfigTest, DefaultsOfASmallJob) {
+  const auto config = Load(Job());
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->name, "j");
+  EXPECT_EQ(config->sources[0].endpoint.host, "127.0.0.1");
+  EXPECT_EQ(config->sources[0].endpoint.port, 3306);
+  EXPECT_EQ(config->sources[0].endpoint.tls, mysql::TlsMode::kPreferred);
+  EXPECT_NE(config->sources[0].server_id, 0u);
+  EXPECT_EQ(config->routing.buckets, 4096u);
+  ASSERT_EQ(config->routing.ranges.size(), 1u);
+  EXPECT_EQ(config->routing.ranges[0].last, 4095u);
+  EXPECT_EQ(config->copy.chunk_rows, 10000u);
+  EXPECT_EQ(config->apply.retry_seconds, 120u);
+  EXPECT_EQ(config->mappings[0].columns.size(), 1u);
+  EXPECT_EQ(config->mappings[0].on_bad_value, mapping::BadValuePolicy::kRefuse);
+  EXPECT_EQ(config->fingerprint.size(), 64u);
+}
+
+TEST_F(ConfigTest, TheSampleOfTheTreeLoads) {
+  setenv("LEGACY1_PASSWORD", "one", 1);
+  setenv("LEGACY2_PASSWORD", "two", 1);
+  setenv("STORE_PASSWORD", "three", 1);
+  const auto config = LoadJobConfig("configs/sample.job.jsonc");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->sources[0].endpoint.password, "one");
+  EXPECT_EQ(config->sources[0].server_id, 990001u);
+  EXPECT_EQ(config->sources[1].endpoint.socket, "/run/mysqld/mysqld.sock");
+  EXPECT_EQ(config->shards[1].endpoint.password, "three");
+  EXPECT_EQ(config->routing.ranges[1].shard, 1u);
+  ASSERT_EQ(config->mappings.size(), 3u);
+  EXPECT_EQ(config->mappings[1].name, "push");
+  // What the sample calls a default is one.
+  const auto small = Load(Job());
+  ASSERT_TRUE(small.ok());
+  EXPECT_EQ(config->copy.chunk_rows, small->copy.chunk_rows);
+  EXPECT_EQ(config->copy.chunk_bytes_max, small->copy.chunk_bytes_max);
+  EXPECT_EQ(config->copy.readers, small->copy.readers);
+  EXPECT_EQ(config->apply.batch_changes_max, small->apply.batch_changes_max);
+  EXPECT_EQ(config->apply.batch_bytes_max, small->apply.batch_bytes_max);
+  EXPECT_EQ(config->apply.retry_seconds, small->apply.retry_seconds);
+  EXPECT_EQ(config->routing.buckets, small->routing.buckets);
+}
+
+TEST_F(ConfigTest, SecretsComeFromFileOrEnvironmentOnly) {
+  ExpectError(Source(R"("user": "u", "password": "hunter2")"), "sources[0].password", "password_file");
+  EXPECT_THAT(Load(Source(R"("user": "u", "password": "hunter2")")).status().message(), Not(HasSubstr("hunter2")));
+  Write("secret", "pass word\r\nsecond line\n");
+  auto config = Load(Source(R"("user": "u", "password_file": "secret")"));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->sources[0].endpoint.password, "pass word");
+  ExpectError(Source(R"("user": "u", "password_file": "missing")"), "sources[0].password_file", "cannot be read");
+  unsetenv("SL_TEST_UNSET");
+  ExpectError(Source(R"("user": "u", "password_env": "SL_TEST_UNSET")"), "sources[0].password_env", "not set");
+  ExpectError(Source(R"("user": "u", "password_env": "A", "password_file": "secret")"), "password_env", "keep one");
+}
+
+TEST_F(ConfigTest, UnknownKeysSuggestTheNearest) {
+  ExpectError(Source(R"("user": "u", "prot": 3306)"), "sources[0].prot", "did you mean \"port\"?");
+  ExpectError(Job(R"(, "aply": {})"), "aply", "did you mean \"apply\"?");
+  ExpectError(Job(R"(, "copy": {"chunk_row": 1})"), "copy.chunk_row", "did you mean \"chunk_rows\"?");
+  ExpectError(Job(R"(, "zzzzzzzz": 1)"), "zzzzzzzz", "known keys:");
+}
+
+TEST_F(ConfigTest, DuplicateKeysNameTheirPath) {
+  ExpectError(Job(R"(, "copy": {"readers": 1, "readers": 2})"), "copy.readers", "twice");
+  ExpectError(Source(R"("user": "u", "tls": "disabled", "tls": "required")"), "sources[0].tls", "twice");
+  ExpectError(R"({"job": "a", "job": "b"})", "job", "twice");
+  ExpectError(R"({"sources": [{"a": 1}, {"a": [1, {"b": 1, "b": 2}]}]})", "sources[1].a[1].b", "twice");
+  // The same key in two objects is none.
+  EXPECT_TRUE(Load(Job(R"(, "copy": {"readers": 1}, "apply": {"retry_seconds": 1})")).ok());
+}
+
+TEST_F(ConfigTest, SyntaxErrorsNameLineAndColumnAndShowNoText) {
+  ExpectError("{\n  \"job\": \"j\",\n  \"x\" 5\n}", "job.json:3:", "not valid JSON");
+  const auto config = Load("{\"job\": \"j\",\n \"password\": \"hunter2\" \"oops\"}");
+  EXPECT_THAT(config.status().message(), HasSubstr("job.json:2:"));
+  EXPECT_THAT(config.status().message(), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(config.status().message(), Not(HasSubstr("oops")));
+  ExpectError("", "job.json:1:", "not valid JSON");
+  ExpectError("[]", "job.json", "one JSON object");
+  EXPECT_EQ(LoadJobConfig("/nonexistent/job.json").status().code(), Code::kUsage);
+  EXPECT_TRUE(Load("// comment\n/* and\n another */" + Job()).ok());
+}
+
+TEST_F(ConfigTest, WrongValuesNameTheirPath) {
+  ExpectError(Source(R"("user": "u", "port": 70000)"), "sources[0].port", "1 to 65535");
+  ExpectError(Source(R"("user": "u", "port": "3306")"), "sources[0].port", "whole number");
+  ExpectError(Source(R"("user": "")"), "sources[0].user", "missing or empty");
+  ExpectError(Source(R"("user": "u", "tls": "maybe")"), "sources[0].tls", "verify-identity");
+  ExpectError(Source(R"("user": "u", "tls": "verify-ca")"), "sources[0].tls_ca", "missing");
+  ExpectError(Source(R"("user": "u", "tls_cert": "c.pem")"), "sources[0].tls_key", "missing");
+  ExpectError(R"({"job": "j", "sources": 3})", "sources", "must be an array");
+  ExpectError(Job(R"(, "routing": {"buckets": 1000})"), "routing", "power of two");
+  ExpectError(Job(R"(, "routing": {"map": [{"first": 0, "last": 4095, "shard": "sX"}]})"), "routing.map[0].shard",
+              "no shard");
+  ExpectError(Job(R"(, "routing": {"map": [{"first": 1, "last": 4095, "shard": "s0"}]})"), "routing", "");
+  ExpectError(Job(R"(, "copy": {"readers": 0})"), "copy.readers", "from 1");
+}
+
+TEST_F(ConfigTest, NamesMustBeUnique) {
+  const std::string mappings = std::string(R"("mappings": [)") + kMapping + "]";
+  ExpectError(R"({"job": "j", "sources": [{"name": "a", "user": "u"}, {"name": "a", "user": "u", "port": 1}],
+      "shards": [{"name": "s0", "user": "u", "database": "d"}], )" +
+                  mappings + "}",
+              "sources[1].name", "another source");
+  ExpectError(R"({"job": "j", "sources": [{"name": "a", "user": "u"}], "shards": [{"name": "s0", "user": "u",
+      "database": "d"}, {"name": "s1", "user": "u", "database": "d"}], )" +
+                  mappings + "}",
+              "shards[1].database", "same database");
+  ExpectError(std::string(R"({"job": "j", )") + kConnections + R"(, "mappings": [)" + kMapping + "," + kMapping + "]}",
+              "mappings[1]", "another mapping");
+}
+
+TEST_F(ConfigTest, MappingsAreObjectsOrFilesBesideTheJob) {
+  Write("m.json", std::string("// a comment\n") + kMapping);
+  const std::string head = std::string(R"({"job": "j", )") + kConnections;
+  const auto config = Load(head + R"(, "mappings": ["m.json"]})");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_THAT(config->mappings[0].match, ElementsAre("im.msg"));
+  EXPECT_THAT(config->mappings[0].place, HasSubstr("m.json"));
+  // Where it stands makes no difference to what it does.
+  EXPECT_EQ(config->fingerprint, Load(Job())->fingerprint);
+  ExpectError(head + R"(, "mappings": ["none.json"]})", "mappings[0]", "none.json");
+  Write("m.json", R"({"name": "im", "origin": 200, "match": ["a.b"], "key": ["id"], "columns": {}})");
+  const auto bad = Load(head + R"(, "mappings": ["m.json"]})");
+  EXPECT_THAT(bad.status().message(), HasSubstr("m.json: origin"));
+  ExpectError(
+      head + R"(, "mappings": [{"name": "x", "origin": 1, "match": ["a.b"], "key": ["id"], "columns": {"a": 1}}]})",
+      "mappings[0].columns.a", "string");
+  ExpectError(head + R"(, "mappings": [{"name": "x", "origin": 1, "match": ["a.b"], "key": ["id"], "columns": {},
+      "sources": ["l9"]}]})",
+              "mappings[0]", "l9");
+}
+
+TEST_F(ConfigTest, TheFingerprintFollowsWhatDecidesTheTarget) {
+  const std::string base = Load(Job())->fingerprint;
+  EXPECT_EQ(Load(Job(R"(, "copy": {"readers": 7}, "routing": {"map_epoch": 4})"))->fingerprint, base);
+  EXPECT_NE(Load(Job(R"(, "routing": {"version": 2})"))->fingerprint, base);
+  EXPECT_NE(Load(Job(R"(, "routing": {"buckets": 2048})"))->fingerprint, base);
+  std::string other = Job();
+  other.replace(other.find("content"), 7, "contenu");
+  EXPECT_NE(Load(other)->fingerprint, base);
+}
+
+}  // namespace
+}  // namespace shardlift::job
