@@ -39,32 +39,26 @@ PlannedTable ToPlanned(const job::JobConfig& config, std::uint32_t source, const
   return planned;
 }
 
-// What shard 0, which decides, has stored; nothing when it has no such database or table yet.
-Result<Ordinals> ReadOrdinals(const job::JobConfig& config) {
-  const auto is_absent = [](const Status& status) {
-    return status.server_errno() == kUnknownDatabase || status.server_errno() == kNoSuchTable;
-  };
-  Ordinals ordinals;
+bool IsAbsent(const Status& status) {
+  return status.server_errno() == kUnknownDatabase || status.server_errno() == kNoSuchTable;
+}
+
+// Adds what one shard has stored; nothing when it has no such database or table yet.
+Status ReadOrdinals(const job::ShardConfig& shard, Ordinals* ordinals) {
   mysql::SessionOptions options;
-  options.database = config.shards.at(0).database;
-  auto session = mysql::Session::Open(config.shards[0].endpoint, options);
-  if (!session.ok()) {
-    if (is_absent(session.status())) return ordinals;
-    return session.status();
-  }
+  options.database = shard.database;
+  auto session = mysql::Session::Open(shard.endpoint, options);
+  if (!session.ok()) return IsAbsent(session.status()) ? base::Ok() : session.status();
   const auto rows = (*session)->Query("SELECT origin, source, schema_name, table_name, ordinal FROM sl_source_table",
                                       "read table ordinals");
-  if (!rows.ok()) {
-    if (is_absent(rows.status())) return ordinals;
-    return rows.status();
-  }
+  if (!rows.ok()) return IsAbsent(rows.status()) ? base::Ok() : rows.status();
   for (const auto& row : rows->rows) {
     const std::string text = row[4].value_or("");
     std::uint32_t ordinal = 0;
     std::from_chars(text.data(), text.data() + text.size(), ordinal);
-    ordinals[{row[0].value_or(""), row[1].value_or(""), row[2].value_or(""), row[3].value_or("")}] = ordinal;
+    (*ordinals)[{row[0].value_or(""), row[1].value_or(""), row[2].value_or(""), row[3].value_or("")}] = ordinal;
   }
-  return ordinals;
+  return base::Ok();
 }
 
 bool ReadsFrom(const mapping::MappingConfig& mapping, const std::string& source) {
@@ -117,9 +111,10 @@ Result<std::vector<PlannedTable>> PlanTables(const job::JobConfig& config) {
   }
   // A new job is refused for its missing ordinals, after everything else about the tables was found right.
   const Status refused = catalog.status();
-  const bool new_store = refused.server_errno() == kUnknownDatabase || refused.server_errno() == kNoSuchTable;
+  const bool new_store = IsAbsent(refused);
   if (refused.code() != Code::kRefused && !new_store) return refused;
-  SL_ASSIGN(const Ordinals ordinals, ReadOrdinals(config));
+  Ordinals ordinals;
+  for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOrdinals(shard, &ordinals));
   for (std::uint32_t source = 0; source < config.sources.size(); ++source) {
     SL_TRY(PlanSource(config, source, ordinals, &planned));
   }

@@ -302,7 +302,7 @@ TEST_F(VerifyServersTest, AnEmptyTargetIsAllMissing) {
 }
 
 TEST_F(VerifyServersTest, TablesWithoutOrdinalsAreRefused) {
-  OnShard(0, "DELETE FROM sl_source_table");
+  for (std::size_t shard = 0; shard < 2; ++shard) OnShard(shard, "DELETE FROM sl_source_table");
   const auto report = RunVerify(config_, options_);
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.status().code(), base::Code::kRefused);

@@ -1,0 +1,204 @@
+// What the program says and how it exits before it needs any server.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/cmd/program.h"
+
+namespace shardlift::cmd::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr const char* kMapping =
+    R"({"name": "m", "origin": 1, "match": ["db.t"], "key": ["id"], "columns": {"account_type": "1"}})";
+
+class CommandLineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = (std::filesystem::temp_directory_path() / "shardlift-cli-XXXXXX").string();
+    ASSERT_NE(mkdtemp(path.data()), nullptr);
+    directory_ = path;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string WriteFile(const std::string& name, const std::string& text) const {
+    const std::string path = directory_ + "/" + name;
+    std::ofstream(path) << text;
+    return path;
+  }
+  // A job over servers that nobody listens for; `extra` goes into the top object.
+  std::string WriteJob(const std::string& extra = {}, const std::string& login = R"("user": "u")") const {
+    return WriteFile("job.json", fmt::format(R"({{"job": "j", {}
+      "sources": [{{"name": "a", "host": "127.0.0.1", "port": 1, {}}}],
+      "shards": [{{"name": "s0", "port": 1, {}, "database": "d0"}}, {{"name": "s1", "port": 1, {}, "database": "d1"}}],
+      "mappings": [{}]}})",
+                                             extra, login, login, login, kMapping));
+  }
+  static void ExpectError(const Output& output, int exit_code, const ::testing::Matcher<std::string>& message) {
+    EXPECT_EQ(output.exit_code, exit_code) << output.err;
+    EXPECT_THAT(output.out, IsEmpty());
+    EXPECT_THAT(output.err, AllOf(StartsWith("shardlift: error: "), message));
+  }
+  static void ExpectUsage(const Output& output, const ::testing::Matcher<std::string>& message) {
+    ExpectError(output, 2, message);
+    EXPECT_EQ(std::count(output.err.begin(), output.err.end(), '\n'), 1) << output.err;
+  }
+
+  std::string directory_;
+};
+
+TEST_F(CommandLineTest, NoCommand) { ExpectUsage(RunProgram({}), HasSubstr("--help")); }
+
+TEST_F(CommandLineTest, HelpAndVersionGoToStandardOutput) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--help"}, {"migrate", "--help"}, {"schema", "apply", "-h"}, {"--version"}}) {
+    const Output output = RunProgram(arguments);
+    EXPECT_EQ(output.exit_code, 0);
+    EXPECT_THAT(output.err, IsEmpty());
+    EXPECT_THAT(output.out, HasSubstr("shardlift"));
+  }
+  EXPECT_THAT(RunProgram({"--version"}).out, ::testing::MatchesRegex("shardlift [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr("Exit codes: 0 done and clean"));
+  for (const char* command : {"plan", "schema", "migrate", "verify", "route"}) {
+    EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr(std::string("\n  ") + command));
+  }
+}
+
+TEST_F(CommandLineTest, HiddenFlagsAreHidden) {
+  EXPECT_THAT(RunProgram({"migrate", "--help"}).out, AllOf(Not(HasSubstr("pause-at")), Not(HasSubstr("unsafe"))));
+}
+
+TEST_F(CommandLineTest, UnknownThings) {
+  const std::string job = WriteJob();
+  ExpectUsage(RunProgram({"conquer"}), HasSubstr("--help"));
+  ExpectUsage(RunProgram({"--frobnicate"}), HasSubstr("--help"));
+  ExpectUsage(RunProgram({"verify", "-c", job, "--frobnicate"}), HasSubstr("--frobnicate"));
+  ExpectUsage(RunProgram({"verify", "-c", job, "surplus"}), HasSubstr("surplus"));
+  ExpectUsage(RunProgram({"verify"}), HasSubstr("--config"));
+  ExpectUsage(RunProgram({"schema"}), HasSubstr("--help"));
+  ExpectUsage(RunProgram({"--log-level", "loud", "verify", "-c", job}), HasSubstr("loud"));
+}
+
+TEST_F(CommandLineTest, BadValuesOfFlags) {
+  const std::string job = WriteJob();
+  for (const char* duration : {"10", "5x", "-3s", "0s", "s", "", "1h30m", "99999999999999999999s"}) {
+    if (*duration == '\0') continue;
+    ExpectUsage(RunProgram({"migrate", "-c", job, "--max-duration", duration}), HasSubstr("90s, 10m, 2h"));
+  }
+  for (const char* pause : {"chunk.read", "chunk.read:", "chunk.read:0", ":2", "chunk.read:2x"}) {
+    ExpectUsage(RunProgram({"migrate", "-c", job, "--pause-at", pause}), HasSubstr("POINT:N"));
+  }
+  ExpectUsage(RunProgram({"migrate", "-c", job, "--events-fd", "-1"}), HasSubstr("events-fd"));
+  ExpectUsage(RunProgram({"verify", "-c", job, "--max-findings", "many"}), HasSubstr("max-findings"));
+  ExpectUsage(RunProgram({"verify", "-c", job, "--threads", "0"}), HasSubstr("threads"));
+}
+
+TEST_F(CommandLineTest, JobFilesThatCannotBeUsed) {
+  for (const char* command : {"plan", "migrate", "verify"}) {
+    ExpectUsage(RunProgram({command, "-c", directory_ + "/none.json"}), HasSubstr("none.json"));
+  }
+  ExpectUsage(RunProgram({"schema", "print", "-c", directory_ + "/none.json"}), HasSubstr("none.json"));
+  ExpectUsage(RunProgram({"plan", "-c", directory_}), HasSubstr(directory_));
+  ExpectUsage(RunProgram({"plan", "-c", WriteFile("bad.json", "{\"job\": \"j\",\n \"sources\": [,]}")}),
+              HasSubstr("bad.json"));
+  ExpectUsage(RunProgram({"plan", "-c", WriteFile("empty.json", "")}), HasSubstr("empty.json"));
+  ExpectUsage(RunProgram({"plan", "-c", WriteFile("array.json", "[]")}), HasSubstr("array.json"));
+  ExpectUsage(RunProgram({"plan", "-c", WriteFile("null.json", "{}")}), HasSubstr("job"));
+}
+
+TEST_F(CommandLineTest, UnknownAndDuplicateKeysOfAJobFile) {
+  ExpectUsage(RunProgram({"plan", "-c", WriteJob(R"("routeing": {},)")}),
+              AllOf(HasSubstr("routeing"), HasSubstr("routing\"")));
+  ExpectUsage(RunProgram({"plan", "-c", WriteJob(R"("job": "k",)")}), AllOf(HasSubstr("job"), HasSubstr("twice")));
+  ExpectUsage(RunProgram({"plan", "-c", WriteJob(R"("routing": {"buckets": 1000},)")}), HasSubstr("power of two"));
+  ExpectUsage(RunProgram({"plan", "-c", WriteJob(R"("copy": {"chunk_rows": "many"},)")}), HasSubstr("chunk_rows"));
+}
+
+TEST_F(CommandLineTest, SecretsStayOutOfFilesAndMessages) {
+  const std::string inline_secret = WriteJob({}, R"("user": "u", "password": "hunter2")");
+  const Output output = RunProgram({"plan", "-c", inline_secret});
+  ExpectUsage(output, HasSubstr("password_file"));
+  EXPECT_THAT(output.err, Not(HasSubstr("hunter2")));
+  ExpectUsage(RunProgram({"plan", "-c", WriteJob({}, R"("user": "u", "password_file": "no-such-file")")}),
+              HasSubstr("no-such-file"));
+  const std::string by_environment = WriteJob({}, R"("user": "u", "password_env": "SHARDLIFT_TEST_SECRET")");
+  ExpectUsage(RunProgram({"plan", "-c", by_environment}), HasSubstr("SHARDLIFT_TEST_SECRET"));
+  const Output unreachable = RunProgram({"plan", "-c", by_environment}, {"SHARDLIFT_TEST_SECRET=hunter2"});
+  EXPECT_EQ(unreachable.exit_code, 3) << unreachable.err;
+  EXPECT_THAT(unreachable.err, Not(HasSubstr("hunter2")));
+}
+
+TEST_F(CommandLineTest, ServersThatDoNotAnswerAreExitCodeThree) {
+  const std::string job = WriteJob();
+  for (const char* command : {"plan", "migrate", "verify"}) {
+    ExpectError(RunProgram({command, "-c", job}), 3, HasSubstr("127.0.0.1:1"));
+  }
+  ExpectError(RunProgram({"schema", "apply", "-c", job}), 3, HasSubstr("s0"));
+}
+
+TEST_F(CommandLineTest, WithJsonAFailureIsADocumentToo) {
+  const Output output = RunProgram({"verify", "-c", WriteJob(), "--json"});
+  EXPECT_EQ(output.exit_code, 3);
+  EXPECT_THAT(output.err, StartsWith("shardlift: error: "));
+  const auto json = nlohmann::json::parse(output.out);
+  EXPECT_EQ(json["schema"], "shardlift.verify/1");
+  EXPECT_EQ(json["error"]["code"], "environment");
+  EXPECT_EQ(json["error"]["exit_code"], 3);
+  EXPECT_TRUE(json["next_steps"].is_array());
+}
+
+TEST_F(CommandLineTest, SchemaPrintNeedsNoServer) {
+  const Output output = RunProgram({"schema", "print", "-c", WriteJob()});
+  EXPECT_EQ(output.exit_code, 0) << output.err;
+  for (const char* table : {"`message`", "`sl_lane`", "`sl_copy`", "`sl_dead_letter`", "`sl_source_table`"}) {
+    EXPECT_THAT(output.out, HasSubstr(std::string("CREATE TABLE IF NOT EXISTS ") + table));
+  }
+}
+
+TEST_F(CommandLineTest, RouteIsFixedForLife) {
+  const Output output = RunProgram({"route", "--json", "1:10045", "2:Open-7", "3:a:b"});
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const auto json = nlohmann::json::parse(output.out);
+  EXPECT_EQ(json["schema"], "shardlift.route/1");
+  ASSERT_EQ(json["routes"].size(), 3u);
+  EXPECT_EQ(json["routes"][0]["hash"], 0x05b1f6f3);
+  EXPECT_EQ(json["routes"][0]["bucket"], 1779);
+  EXPECT_FALSE(json["routes"][0].contains("shard"));
+  EXPECT_EQ(json["routes"][2]["account_key"], "a:b");
+  EXPECT_THAT(RunProgram({"route", "1:10045"}).out, AllOf(HasSubstr("bucket 1779"), HasSubstr("SELECT ")));
+}
+
+TEST_F(CommandLineTest, RouteNamesTheShardOfAJob) {
+  const Output output = RunProgram({"route", "-c", WriteJob(), "--json", "1:10045", "1:7"});
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const auto json = nlohmann::json::parse(output.out);
+  EXPECT_EQ(json["routes"][0]["shard"], "s0");  // buckets 0 to 2047 of 4096
+  EXPECT_EQ(json["routes"][1]["shard"], json["routes"][1]["bucket"] < 2048 ? "s0" : "s1");
+}
+
+TEST_F(CommandLineTest, RouteRefusesWhatIsNoKey) {
+  for (const std::string& key : {std::string("10045"), std::string("1:"), std::string("x:1"), std::string("256:1"),
+                                 std::string(":1"), "1:" + std::string(192, 'k')}) {
+    ExpectUsage(RunProgram({"route", key}), HasSubstr("TYPE:KEY"));
+  }
+  ExpectUsage(RunProgram({"route"}), HasSubstr("KEY"));
+}
+
+TEST_F(CommandLineTest, AResultThatCannotBeWrittenIsAnError) {
+  const std::string command = std::string(SHARDLIFT_PROGRAM) + " route 1:1 > /dev/full 2> " + directory_ + "/err";
+  const int status = system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 3);
+}
+
+}  // namespace
+}  // namespace shardlift::cmd::testing

@@ -1,0 +1,218 @@
+// The commands against real servers: a whole small move, and what they refuse.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/cmd/program.h"
+#include "tests/verify/fixture.h"
+
+namespace shardlift::cmd::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::json;
+using std::chrono::seconds;
+
+class CommandsTest : public verify::testing::StoreTest {
+ protected:
+  // The legacy tables are there; the store is not.
+  void SetUp() override {
+    StoreTest::SetUp();
+    if (HasFatalFailure()) return;
+    for (std::size_t shard = 0; shard < 2; ++shard) OnShard(shard, "DELETE FROM message");
+    CloseSessions();
+    for (const job::ShardConfig& shard : config_.shards) {
+      auto session = mysql::Session::Open(shard.endpoint, mysql::SessionOptions());
+      ASSERT_TRUE(session.ok()) << session.status().message();
+      SL_ASSERT_OK((*session)->Execute("DROP DATABASE " + shard.database, "test"));
+    }
+  }
+  static Json RunJson(std::vector<std::string> arguments, int exit_code) {
+    arguments.insert(arguments.end(), {"-c", JobPath(), "--json"});
+    const Output output = RunProgram(arguments);
+    EXPECT_EQ(output.exit_code, exit_code) << output.out << output.err;
+    Json json = Json::parse(output.out, nullptr, false);
+    EXPECT_FALSE(json.is_discarded()) << output.out;
+    return json;
+  }
+  bool StoreExists() const {
+    for (const job::ShardConfig& shard : config_.shards) {
+      auto session = mysql::Session::Open(shard.endpoint, mysql::SessionOptions());
+      const auto rows = (*session)->Query("SHOW DATABASES LIKE '" + shard.database + "'", "test");
+      if (rows.ok() && !rows->rows.empty()) return true;
+    }
+    return false;
+  }
+  // The job file with one text replaced.
+  static std::string ChangedJob(const std::string& name, const std::string& from, const std::string& to) {
+    std::ifstream file(JobPath());
+    std::stringstream stream;
+    stream << file.rdbuf();
+    std::string text = stream.str();
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos);
+    text.replace(at, from.size(), to);
+    const std::string path = Directory() + "/" + name;
+    std::ofstream(path) << text;
+    return path;
+  }
+};
+
+TEST_F(CommandsTest, AWholeSmallMove) {
+  Json plan = RunJson({"plan"}, 0);
+  EXPECT_EQ(plan["schema"], "shardlift.plan/1");
+  ASSERT_EQ(plan["tables"].size(), 6u);
+  for (const auto& table : plan["tables"]) EXPECT_TRUE(table["ordinal"].is_null());
+  EXPECT_EQ(plan["shards"][0]["schema"], "missing");
+  EXPECT_FALSE(StoreExists()) << "plan must write nothing";
+
+  const Json moved = RunJson({"migrate", "--until-caught-up"}, 0);
+  EXPECT_EQ(moved["schema"], "shardlift.migrate/1");
+  EXPECT_EQ(moved["caught_up"], true);
+  EXPECT_EQ(moved["rows_copied"], kKept);
+  EXPECT_EQ(moved["rows_left_behind"], kLeftBehind);
+  EXPECT_EQ(moved["dead_letters"], 0);
+
+  plan = RunJson({"plan"}, 0);
+  for (const auto& table : plan["tables"]) EXPECT_TRUE(table["ordinal"].is_number()) << table;
+  EXPECT_EQ(plan["shards"][1]["schema"], "complete");
+
+  const Json clean = RunJson({"verify"}, 0);
+  EXPECT_EQ(clean["clean"], true);
+  EXPECT_EQ(clean["rows_compared"], kKept);
+
+  OnShard(1, "UPDATE message SET body = CONCAT(body, 'x') ORDER BY owner_table, owner_key LIMIT 1");
+  const Json spoiled = RunJson({"verify"}, 1);
+  EXPECT_EQ(spoiled["findings_total"], 1);
+  EXPECT_EQ(spoiled["findings"][0]["kind"], "differs");
+  EXPECT_EQ(spoiled["findings"][0]["shard"], "s1");
+  EXPECT_EQ(spoiled["findings"][0]["columns"], Json::array({"body"}));
+
+  const Output text = RunProgram({"verify", "-c", JobPath()});
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_THAT(text.out, AllOf(HasSubstr("differs"), HasSubstr("on shard s1"), Not(HasSubstr("result: clean"))));
+}
+
+TEST_F(CommandsTest, ChangesAreFollowedUntilAGentleStop) {
+  Running migrate({"migrate", "-c", JobPath(), "--events-fd", "3"});
+  ASSERT_NE(migrate.WaitForEvent("\"catch-up\"", seconds(60)), "");
+  OnSource(1, "UPDATE im_2.msg_00 SET content = 'changed' WHERE id <= 10");
+  OnSource(0, "DELETE FROM im_0.msg_00 WHERE id = 5");
+  migrate.Signal(SIGTERM);
+  const Output stopped = migrate.Wait();
+  EXPECT_EQ(stopped.exit_code, 5) << stopped.err;
+  EXPECT_EQ(RunJson({"migrate", "--until-caught-up"}, 0)["caught_up"], true);
+  EXPECT_EQ(RunJson({"verify"}, 0)["rows_compared"], kKept - 1);
+}
+
+TEST_F(CommandsTest, APausedThreadIsAnnouncedAndTheProcessCanBeKilledThere) {
+  {
+    Running migrate({"migrate", "-c", JobPath(), "--events-fd", "3", "--pause-at", "chunk.read:2", "--pause-at",
+                     "no.such.point:1"});
+    const std::string event = migrate.WaitForEvent("\"pause\"", seconds(60));
+    ASSERT_NE(event, "");
+    const Json json = Json::parse(event);
+    EXPECT_EQ(json["event"], "pause");
+    EXPECT_EQ(json["point"], "chunk.read");
+    EXPECT_TRUE(json["detail"].is_string());
+    migrate.Signal(SIGKILL);
+    EXPECT_EQ(migrate.Wait().exit_code, -SIGKILL);
+  }
+  EXPECT_EQ(RunJson({"migrate", "--until-caught-up"}, 0)["caught_up"], true);
+  EXPECT_EQ(RunJson({"verify"}, 0)["clean"], true);
+}
+
+TEST_F(CommandsTest, TheEndOfTheWindowIsExitCodeFive) {
+  const Json json = RunJson({"migrate", "--max-duration", "3s"}, 5);
+  EXPECT_EQ(json["error"]["code"], "stopped");
+}
+
+TEST_F(CommandsTest, SchemaApplyCreatesOnceAndRefusesForeignTables) {
+  Output output = RunProgram({"schema", "apply", "-c", JobPath()});
+  EXPECT_EQ(output.exit_code, 0) << output.err;
+  EXPECT_THAT(output.out, AllOf(HasSubstr("shard s0 (store_0): created"), HasSubstr("shard s1 (store_1): created")));
+  output = RunProgram({"schema", "apply", "-c", JobPath()});
+  EXPECT_EQ(output.exit_code, 0) << output.err;
+  EXPECT_THAT(output.out, AllOf(HasSubstr("s0 (store_0): complete already"), Not(HasSubstr("created"))));
+}
+
+TEST_F(CommandsTest, AForeignTableOnOneShardStopsAllOfThem) {
+  auto session = mysql::Session::Open(config_.shards[1].endpoint, mysql::SessionOptions());
+  ASSERT_TRUE(session.ok());
+  SL_ASSERT_OK((*session)->Execute("CREATE DATABASE store_1", "test"));
+  SL_ASSERT_OK((*session)->Execute("CREATE TABLE store_1.message (id INT PRIMARY KEY)", "test"));
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"schema", "apply"}, {"migrate"}, {"plan"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"-c", JobPath()});
+    const Output output = RunProgram(arguments);
+    EXPECT_EQ(output.exit_code, 4) << output.err;
+    EXPECT_THAT(output.err, HasSubstr("message"));
+  }
+  auto other = mysql::Session::Open(config_.shards[0].endpoint, mysql::SessionOptions());
+  ASSERT_TRUE(other.ok());
+  const auto rows = (*other)->Query("SHOW DATABASES LIKE 'store_0'", "test");
+  ASSERT_TRUE(rows.ok());
+  EXPECT_TRUE(rows->rows.empty()) << "nothing may be created anywhere";
+}
+
+TEST_F(CommandsTest, VerifyBeforeAnyMigrateIsRefusedNotClean) {
+  const Output output = RunProgram({"verify", "-c", JobPath()});
+  EXPECT_THAT(output.exit_code, ::testing::AnyOf(2, 4)) << output.err;
+  RunProgram({"schema", "apply", "-c", JobPath()});
+  const Output empty = RunProgram({"verify", "-c", JobPath()});
+  EXPECT_EQ(empty.exit_code, 4);
+  EXPECT_THAT(empty.err, HasSubstr("run migrate first"));
+}
+
+TEST_F(CommandsTest, AWrongPasswordIsAUsageErrorAndIsNotShown) {
+  std::ofstream(Directory() + "/wrong.secret") << "correct-horse\n";
+  const std::string job = ChangedJob("wrong.json", Directory() + "/legacy_maria.secret", Directory() + "/wrong.secret");
+  for (const char* command : {"plan", "migrate", "verify"}) {
+    const Output output = RunProgram({command, "-c", job});
+    EXPECT_EQ(output.exit_code, 2) << output.err;
+    EXPECT_THAT(output.err, AllOf(HasSubstr("legacy_maria"), Not(HasSubstr("correct-horse"))));
+  }
+}
+
+TEST_F(CommandsTest, APatternThatMatchesNothingIsAUsageError) {
+  std::ofstream(Directory() + "/typo.mapping.json")
+      << R"({"name": "typo", "origin": 9, "match": ["im_0.mgs_*"], "key": ["id"], "columns": {"account_type": "1"}})";
+  const std::string job = ChangedJob("typo.json", "\"mappings\": [", "\"mappings\": [\"typo.mapping.json\", ");
+  const Output output = RunProgram({"plan", "-c", job});
+  EXPECT_EQ(output.exit_code, 2) << output.err;
+  EXPECT_THAT(output.err, AllOf(HasSubstr("typo"), HasSubstr("im_0.mgs_*")));
+}
+
+TEST_F(CommandsTest, AServerThatIsDownIsExitCodeThree) {
+  CloseSessions();
+  SL_ASSERT_OK(Group().Get("legacy_mysql").KillNow());
+  for (const char* command : {"plan", "migrate", "verify"}) {
+    const Output output = RunProgram({command, "-c", JobPath()});
+    EXPECT_EQ(output.exit_code, 3) << command << ": " << output.err;
+  }
+  SL_ASSERT_OK(Group().Get("legacy_mysql").StartAgain());
+}
+
+TEST_F(CommandsTest, BothServersComputeTheBucketThatRoutePrints) {
+  const Output output = RunProgram({"route", "--json", "1:10045", "2:Open-7", "255:it's \\ \xE9\x80\x9A", "0:0"});
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  for (const auto& route : Json::parse(output.out)["routes"]) {
+    for (const job::SourceConfig& source : config_.sources) {
+      auto session = mysql::Session::Open(source.endpoint, mysql::SessionOptions());
+      ASSERT_TRUE(session.ok());
+      const auto rows = (*session)->Query(route["sql"].get<std::string>(), "test");
+      ASSERT_TRUE(rows.ok()) << rows.status().message();
+      EXPECT_EQ(rows->rows[0][0], std::to_string(route["bucket"].get<int>())) << route;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace shardlift::cmd::testing
