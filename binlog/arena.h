@@ -18,7 +18,7 @@ class Arena {
     }
     if (block_ == blocks_.size()) {
       const std::size_t size = n > kBlockBytes ? n : kBlockBytes;
-      blocks_.push_back({std::make_unique<char[]>(size), size});
+      blocks_.push_back({std::make_unique_for_overwrite<char[]>(size), size});
       used_ = 0;
     }
     char* place = blocks_[block_].data.get() + used_;

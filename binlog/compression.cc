@@ -63,9 +63,9 @@ base::Status UncompressColumn(std::string_view stored, std::string& out) {
 }
 
 struct PayloadReader::Impl {
-  ZSTD_DCtx* context = ZSTD_createDCtx();
-  std::string event;   // bytes of the event being put together
-  std::string output;  // what one decompression step gave
+  ZSTD_DCtx* context = nullptr;  // made for the first compressed payload
+  std::string event;             // bytes of the event being put together
+  std::string output;            // what one decompression step gave
   ~Impl() { ZSTD_freeDCtx(context); }
 
   base::Status Consume(std::string_view bytes, const std::function<base::Status(std::string_view)>& fn);
@@ -113,6 +113,7 @@ base::Status PayloadReader::Read(std::string_view body, const std::function<base
     SL_TRY(impl_->Consume(payload, event));
   } else if (compression == kZstd) {
     impl_->output.resize(ZSTD_DStreamOutSize());
+    if (impl_->context == nullptr) impl_->context = ZSTD_createDCtx();
     if (impl_->context == nullptr) return {base::Code::kEnvironment, "zstd: out of memory"};
     ZSTD_DCtx_reset(impl_->context, ZSTD_reset_session_only);
     ZSTD_inBuffer source{payload.data(), payload.size(), 0};

@@ -108,7 +108,7 @@ void LiveTest::OpenStream() {
 }
 
 void LiveTest::OpenStreamAt(const mysql::SourcePosition& start) {
-  StreamOptions options;
+  StreamOptions options = options_;
   options.endpoint = session_->endpoint();
   options.server_id = 4711;
   options.start = start;

@@ -67,6 +67,7 @@ class LiveTest : public ::testing::TestWithParam<mysql::Flavour> {
 
   std::unique_ptr<mysql::Session> session_;
   std::map<std::string, std::unique_ptr<mysql::TableSchema>, std::less<>> watched_;
+  StreamOptions options_;  // OpenStream fills in the endpoint, the start and the tables
   std::unique_ptr<GroupStream> stream_;
 
  private:
