@@ -102,7 +102,7 @@ lane_default() {
   use_mysql_root
   run "$top/scripts/build.sh" release
   ctest_in release
-  local reports="$top/build/test-reports" seed=$((RANDOM % 1000 + 1)) pairing kind
+  local reports="$top/build/test-reports" seed=1 pairing kind
   for pairing in "${pairings[@]}"; do
     say "test.sh: rehearsal $pairing, seed $seed"
     rehearsal "$seed" "$pairing" 20000 default clean "$reports/${pairing/:/-}-$seed" || true
