@@ -58,6 +58,8 @@ FAULTS = {
     "banned_calls": [
         ({"base/status.cc": STATUS + "int a = atoi(b);\n"}, "atoi() is banned"),
         ({"base/status.cc": STATUS + "int a = std::rand ();\n"}, "rand() is banned"),
+        ({"base/status.cc": STATUS + "system(b);\n"}, "system() is banned"),
+        ({"tests/base/status_test.cc": "int a = atoi(b);\n"}, "atoi() is banned"),
         ({"base/status.cc": STATUS + "auto a = std::getenv(b);\n"}, "getenv()"),
     ],
     "unfinished": [
