@@ -30,6 +30,7 @@ bool MigrateState::Take(std::string_view line) {
     const std::string state = TextOf(event, "state");
     if (state == "merged") {
       ++chunks_merged;
+      sources_merging.insert(TextOf(event, "source"));
     } else {
       chunk_state = state;
       chunk_table = TextOf(event, "table");

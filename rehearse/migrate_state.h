@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@ struct MigrateState {
   std::string chunk_after;
   std::uint64_t chunk_rows = 0;
   std::uint64_t chunks_merged = 0;
+  std::set<std::string> sources_merging;  // those of which a chunk was merged
   std::uint64_t rows_copied = 0;
   std::uint64_t changes_applied = 0;
   double lag_seconds = 0;

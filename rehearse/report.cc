@@ -66,12 +66,8 @@ void AddRows(const RehearseReport& report, std::string* out) {
 
 void AddKills(const RehearseReport& report, std::string* out) {
   for (const KillRecord& kill : report.kills) {
-    const std::string chunk = kill.table.empty()
-                                  ? std::string("none")
-                                  : fmt::format("{} after {} ({} rows)", kill.table,
-                                                kill.after.empty() ? "start" : kill.after, kill.chunk_rows);
-    *out += fmt::format("kill -9    {:<20} phase {:<8} lag {:.0f} s, last chunk {}\n", kill.point, kill.phase,
-                        kill.lag_seconds, chunk);
+    *out += fmt::format("kill -9    {:<20} phase {:<8} lag {:.0f} s, at {}\n", kill.point, kill.phase, kill.lag_seconds,
+                        kill.detail);
   }
   for (const ShardKillRecord& kill : report.shard_kills) {
     *out += fmt::format("kill -9    {:<20} phase {:<8} down {:.1f} s, {}\n", kill.server, kill.phase, kill.down_seconds,

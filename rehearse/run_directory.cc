@@ -39,6 +39,16 @@ base::Result<Json> ServerEntry(const std::string& directory, const std::string& 
 
 }  // namespace
 
+std::uint64_t ChunkRows(std::uint64_t rows) { return std::clamp<std::uint64_t>(rows / 300, 100, 10'000); }
+
+std::uint64_t ChunksExpected(std::uint64_t rows) {
+  const std::uint64_t chunk = ChunkRows(rows);
+  const auto chunks_of = [&](std::uint64_t percent, std::uint64_t tables) {
+    return tables * (1 + rows * percent / 100 / tables / chunk);
+  };
+  return chunks_of(60, 64) + chunks_of(25, 4) + chunks_of(15, 1);
+}
+
 base::Result<RunDirectory> MakeRunDirectory(const std::string& path, const RehearseOptions& options,
                                             std::span<const mysql::Endpoint> sources,
                                             std::span<const mysql::Endpoint> shard_servers) {
@@ -79,7 +89,7 @@ base::Result<RunDirectory> MakeRunDirectory(const std::string& path, const Rehea
     }
     job["mappings"].push_back(file);
   }
-  job["copy"] = {{"chunk_rows", std::clamp<std::uint64_t>(options.rows / 300, 100, 10'000)}};
+  job["copy"] = {{"chunk_rows", ChunkRows(options.rows)}};
   std::ofstream file(run.job_file);
   file << job.dump(2) << "\n";
   file.close();

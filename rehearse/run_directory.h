@@ -24,8 +24,13 @@ struct RunDirectory {
   std::vector<ShardPlace> shards;
 };
 
+// Rows of a chunk for a rehearsal of this size: small enough that even a small rehearsal has many chunks.
+std::uint64_t ChunkRows(std::uint64_t rows);
+// How many chunks the copy will have, roughly.
+std::uint64_t ChunksExpected(std::uint64_t rows);
+
 // Creates `path` and writes everything a job needs: sources "source1" and "source2", four shards s0..s3, two databases
-// on each shard server. Chunks are small enough that even a small rehearsal has many.
+// on each shard server.
 base::Result<RunDirectory> MakeRunDirectory(const std::string& path, const RehearseOptions& options,
                                             std::span<const mysql::Endpoint> sources,
                                             std::span<const mysql::Endpoint> shard_servers);

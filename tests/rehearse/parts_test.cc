@@ -117,13 +117,13 @@ TEST(Report, TextAndJsonTellTheSame) {
   report.servers = {{"source1", "MariaDB 10.11"}};
   report.verify = *ParseVerify(kVerify);
   report.planted = {{PlantKind::kLost, 1, 3, "00FF", "s0", false}};
-  report.kills = {{"chunk.read", "copy", "d", "im_0.msg_03", "12", 77, 2, 99, 7}};
+  report.kills = {{"chunk.read", "copy", "table im_0.msg_03 after 12", "im_0.msg_03", "12", 77, 2, 99, 7}};
   report.failures = {"verify did not name 1 of 1 planted faults"};
   report.exit_code = 1;
   const std::string text = ReportText(report);
   EXPECT_THAT(text, HasSubstr("FAILED"));
   EXPECT_THAT(text, HasSubstr("NOT FOUND"));
-  EXPECT_THAT(text, HasSubstr("im_0.msg_03 after 12 (77 rows)"));
+  EXPECT_THAT(text, HasSubstr("lag 2 s, at table im_0.msg_03 after 12"));
   EXPECT_THAT(text, HasSubstr("--seed 77"));
   EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 40);
   const auto json = nlohmann::json::parse(ReportJson(report));
