@@ -26,12 +26,15 @@ class CommandsTest : public verify::testing::StoreTest {
   void SetUp() override {
     StoreTest::SetUp();
     if (HasFatalFailure()) return;
-    for (std::size_t shard = 0; shard < 2; ++shard) OnShard(shard, "DELETE FROM message");
+    DropStores();
+  }
+  void TearDown() override { DropStores(); }
+  void DropStores() {
     CloseSessions();
     for (const job::ShardConfig& shard : config_.shards) {
       auto session = mysql::Session::Open(shard.endpoint, mysql::SessionOptions());
       ASSERT_TRUE(session.ok()) << session.status().message();
-      SL_ASSERT_OK((*session)->Execute("DROP DATABASE " + shard.database, "test"));
+      SL_ASSERT_OK((*session)->Execute("DROP DATABASE IF EXISTS " + shard.database, "test"));
     }
   }
   static Json RunJson(std::vector<std::string> arguments, int exit_code) {
