@@ -99,8 +99,10 @@ void AddVerify(const RehearseReport& report, std::string* out) {
     }
     std::string columns;
     for (const std::string& column : finding.columns) columns += (columns.empty() ? " columns " : ",") + column;
-    *out += fmt::format("           {} {} origin {} table {} key {} on {}{}\n", finding.kind, finding.table,
-                        finding.origin, finding.table_ordinal, finding.owner_key, finding.shard, columns);
+    // A missing row is on no shard: say where it should be.
+    const std::string place = finding.shard.empty() ? "expected on " + finding.expected_shard : "on " + finding.shard;
+    *out += fmt::format("           {} {} origin {} table {} key {} {}{}\n", finding.kind, finding.table,
+                        finding.origin, finding.table_ordinal, finding.owner_key, place, columns);
   }
   for (const Planted& planted : report.planted) {
     *out += fmt::format("planted    {:<6} origin {} table {} key {} on {}: {} as {}\n", PlantKindName(planted.kind),
