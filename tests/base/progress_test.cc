@@ -2,9 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <unistd.h>
 
+#include <array>
 #include <mutex>
+#include <thread>
 #include <vector>
+
+#include "base/log.h"
 
 namespace shardlift::base {
 namespace {
@@ -86,6 +92,38 @@ TEST(ProgressReporterTest, ReportsWhileTheWorkGoesOn) {
   }
   EXPECT_GE(collected.lines.size(), 3u);
   EXPECT_THAT(collected.lines[0], testing::StartsWith("copy  "));
+}
+
+// What a person at a terminal gets: one line drawn again and again, log lines above it, the last state kept.
+TEST(ProgressReporterTest, OnATerminalLogLinesStayWhole) {
+  int master = -1;
+  int slave = -1;
+  ASSERT_EQ(openpty(&master, &slave, nullptr, nullptr, nullptr), 0);
+  const int kept = dup(STDERR_FILENO);
+  ASSERT_GE(dup2(slave, STDERR_FILENO), 0);
+  {
+    ProgressOptions options;
+    options.terminal_interval = std::chrono::milliseconds(5);
+    ProgressReporter reporter("copy", options);
+    reporter.SetTotal(1000);
+    for (std::uint64_t i = 1; i <= 10; ++i) {
+      reporter.SetDone(i * 100);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      if (i == 5) LogInfo("chunk merged", {{"rows", std::int64_t{100}}});
+    }
+  }
+  dup2(kept, STDERR_FILENO);
+  close(kept);
+  close(slave);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (ssize_t n = 0; (n = read(master, buffer.data(), buffer.size())) > 0;) {
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  close(master);
+  EXPECT_THAT(text, testing::HasSubstr("\r\x1b[2Kcopy  "));
+  EXPECT_THAT(text, testing::ContainsRegex("\\[2K[0-9T:.Z-]+ info    chunk merged rows=100\r\ncopy  "));
+  EXPECT_THAT(text, testing::EndsWith("\r\x1b[2Kcopy  100.0%  1,000 / 1,000 rows\r\n"));
 }
 
 TEST(ProgressReporterTest, DisabledPrintsNothing) {
