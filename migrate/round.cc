@@ -74,6 +74,7 @@ void Round::Flush(const std::vector<std::unique_ptr<Lane>>& lanes, const mysql::
     if (restart != nullptr && applied != nullptr) {
       batch.restart = *restart;
       batch.applied = *applied;
+      batch.applied->MergeWith(lanes[shard]->applied_at_claim());
     }
     batch.bytes = bytes_;
     lanes[shard]->Enqueue(std::move(batches_[shard]));

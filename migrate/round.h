@@ -30,7 +30,8 @@ class Round {
   std::uint64_t bytes() const { return bytes_; }
 
   // Hands the batches to the lanes (index = shard) and starts over. With positions the checkpoint moves, in lanes
-  // without changes too when `all_lanes`; without (a part of a group) it stays.
+  // without changes too when `all_lanes`; without (a part of a group) it stays. `applied` is what this run has handled;
+  // what a lane had applied before, and skips, is added to its own checkpoint only.
   void Flush(const std::vector<std::unique_ptr<Lane>>& lanes, const mysql::SourcePosition* restart,
              const mysql::SourcePosition* applied, bool all_lanes);
 

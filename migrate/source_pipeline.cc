@@ -75,15 +75,15 @@ Status SourcePipeline::Prepare() {
     SL_TRY(StoreStart(config_, source_, *start, &claim_));
   }
   restart_ = claim_.lanes[0].restart;
-  last_group_ = claim_.lanes[0].applied;
+  had_applied_ = claim_.lanes[0].applied;
   for (const LaneClaim& lane : claim_.lanes) {
     restart_.IntersectWith(lane.restart);
-    last_group_.MergeWith(lane.applied);
+    had_applied_.MergeWith(lane.applied);
   }
-  passed_ = restart_;
+  passed_ = handled_ = restart_;
   {
     const auto lock = book_->Lock();
-    book_->SetMustSee(last_group_);
+    book_->SetMustSee(had_applied_);
   }
   SL_TRY(LoadDeadOwners());
   return OpenStream();
@@ -207,9 +207,10 @@ Status SourcePipeline::HandleItem(binlog::StreamItem& item) {
   passed_ = stream_->position();
   restart_ = stream_->SafePosition();
   if (item.group) {
-    last_group_.MergeWith(flavour_ == mysql::Flavour::kMySql ? passed_
-                                                             : mysql::SourcePosition::FromFile(item.group->end));
-    book_->SetMustSee(last_group_);
+    handled_.MergeWith(flavour_ == mysql::Flavour::kMySql ? passed_ : mysql::SourcePosition::FromFile(item.group->end));
+    mysql::SourcePosition must_see = handled_;
+    must_see.MergeWith(had_applied_);
+    book_->SetMustSee(std::move(must_see));
   }
   const auto seconds = static_cast<std::int64_t>(stream_->last_event_seconds());
   const auto now =
@@ -219,7 +220,7 @@ Status SourcePipeline::HandleItem(binlog::StreamItem& item) {
 }
 
 void SourcePipeline::FlushRound(bool all_lanes) {
-  round_.Flush(lanes_, &restart_, &last_group_, all_lanes);
+  round_.Flush(lanes_, &restart_, &handled_, all_lanes);
   if (all_lanes) stored_ = restart_;
 }
 

@@ -99,12 +99,13 @@ class SourcePipeline {
   Round round_;
   std::chrono::steady_clock::time_point round_started_;
   std::chrono::steady_clock::time_point idle_checkpoint_at_;
-  mysql::SourcePosition passed_;      // everything between groups so far
-  mysql::SourcePosition last_group_;  // as passed_, but moved by groups only: what is visible can be asked of it
-  mysql::SourcePosition restart_;     // where a new stream would have to start
-  mysql::SourcePosition stored_;      // restart_ as all lanes were last told
-  std::vector<bool> skips_;           // by lane: it has this group already
-  bool resuming_ = true;              // some lane may still have to skip
+  mysql::SourcePosition passed_;       // everything between groups so far
+  mysql::SourcePosition handled_;      // as passed_, but moved by groups only: what is visible can be asked of it
+  mysql::SourcePosition had_applied_;  // what any lane had applied before this run
+  mysql::SourcePosition restart_;      // where a new stream would have to start
+  mysql::SourcePosition stored_;       // restart_ as all lanes were last told
+  std::vector<bool> skips_;            // by lane: it has this group already
+  bool resuming_ = true;               // some lane may still have to skip
   std::unordered_set<std::string> dead_owners_;  // owners with a dead letter on shard 0 (values that do not fit)
   std::optional<mysql::SourcePosition> goal_;
   mapping::MapScratchPtr scratch_ = mapping::NewMapScratch();

@@ -51,6 +51,33 @@ TEST_P(Crash, RowsWritten_KilledBeforeCommit_Resumed_AllRowsOnce) {
   FinishAndExpect(0, "");
 }
 
+// Two groups of ten rows, each a round of its own. The first lane that writes is held while the other applies both;
+// then the one behind is killed between the two. It must not skip the second because the other lane has it.
+TEST_P(Crash, OneLaneAhead_Resumed_KilledBetweenGroupsOfTheOtherLane_Resumed_NoGroupSkipped) {
+  config_.apply.batch_changes_max = 1;
+  job_ = WriteJobFile();
+  ASSERT_EQ(Start({"--until-caught-up"}).Wait(), 0);
+  {
+    Program one_ahead = Start({"--pause-at", "lane.in_transaction:1"});
+    OnSource("UPDATE legacy.msg SET body = 'first'");
+    OnSource("UPDATE legacy.msg SET body = 'second'");
+    ASSERT_NE(one_ahead.WaitForEvent({"\"pause\"", "lane.in_transaction"}, 30), "") << one_ahead.Log();
+    int ahead = 0;
+    for (int i = 0; i < 200 && ahead == 0; ++i) {
+      for (int id = 1; id <= 10; ++id) ahead += TargetBody(id) == "second" ? 1 : 0;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    ASSERT_GT(ahead, 0) << "no lane got ahead";
+    ASSERT_LT(ahead, 10) << "both lanes got ahead";
+  }
+  {
+    Program between = Start({"--pause-at", "lane.in_transaction:2"});
+    ASSERT_NE(between.WaitForEvent({"\"pause\"", "lane.in_transaction"}, 30), "") << between.Log();
+  }
+  ASSERT_EQ(Start({"--until-caught-up"}).Wait(), 0);
+  for (int id = 1; id <= 10; ++id) EXPECT_EQ(TargetBody(id), "second") << "row " << id;
+}
+
 TEST_P(Crash, EventDeliveredAndApplied_Killed_Resumed_CommitVisible_ChunkWaitsAndUpdateStays) {
   Program program = Start({"--pause-at", "chunk.read:2"});
   ASSERT_NE(program.WaitForEvent({"\"pause\"", "chunk.read"}, 30), "") << program.Log();

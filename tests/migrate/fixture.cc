@@ -200,8 +200,9 @@ std::string MigrateTest::WriteJobFile() {
   for (std::size_t i = 0; i < mapping.columns.size(); ++i) {
     job << (i > 0 ? ", " : "") << fmt::format(R"("{}": "{}")", mapping.columns[i].first, mapping.columns[i].second);
   }
-  job << fmt::format("}}}}],\n\"copy\": {{\"chunk_rows\": {}, \"readers\": {}}} }}\n", config_.copy.chunk_rows,
-                     config_.copy.readers);
+  job << fmt::format(
+      "}}}}],\n\"copy\": {{\"chunk_rows\": {}, \"readers\": {}}},\n\"apply\": {{\"batch_changes_max\": {}}} }}\n",
+      config_.copy.chunk_rows, config_.copy.readers, config_.apply.batch_changes_max);
   return base + ".json";
 }
 
