@@ -148,14 +148,14 @@ EXCEPTIONS = "tests/project/exceptions.txt"
 
 
 def _exceptions(tree):
-    """Lines "file PATH LINES" and "function PATH:NAME LINES"; # starts a comment."""
+    """Lines "file PATH LINES", "function PATH:NAME LINES" and "call PATH:NAME CALLS"; # starts a comment."""
     entries, found = {}, []
     for number, line in enumerate(tree.files.get(EXCEPTIONS, "").splitlines(), 1):
         words = line.split("#")[0].split()
         if not words:
             continue
-        if len(words) != 3 or words[0] not in ("file", "function") or not words[2].isdigit():
-            found.append(f"{EXCEPTIONS}:{number}: not 'file PATH LINES' or 'function PATH:NAME LINES'")
+        if len(words) != 3 or words[0] not in ("file", "function", "call") or not words[2].isdigit():
+            found.append(f"{EXCEPTIONS}:{number}: not 'file PATH LINES', 'function PATH:NAME LINES' or 'call PATH:NAME CALLS'")
             continue
         entries[words[0], words[1]] = (int(words[2]), number)
     return entries, found
@@ -181,7 +181,7 @@ def lengths(tree):
         for name, line, lines in cpp_text.functions(text):
             judge("function", f"{path}:{name}", f"{path}:{line}: {name}", lines, FUNCTION_LINES_MAX, 10**9)
     for (kind, name), (_, number) in entries.items():
-        if (kind, name) not in used:
+        if kind != "call" and (kind, name) not in used:
             found.append(f"{EXCEPTIONS}:{number}: {kind} {name} needs no exception any more; remove the line")
     return found
 
@@ -191,6 +191,7 @@ def banned_calls(tree):
     def calls(names):
         return re.compile(r"(?<![\w.>])(?:std::)?(" + "|".join(names) + r")\s*\(")
 
+    entries, used = _exceptions(tree)[0], set()
     everywhere, in_tests = calls(BANNED_CALLS), calls(set(BANNED_CALLS) - ALLOWED_IN_TESTS)
     getenv = re.compile(r"\b(?:secure_)?getenv\s*\(")
     found = []
@@ -199,8 +200,14 @@ def banned_calls(tree):
         names = in_tests if path.startswith("tests/") else everywhere
         found += _hits(path, code, names, lambda m: f"{m.group(1)}() is banned: {BANNED_CALLS[m.group(1)]}")
         if path.split("/")[0] not in GETENV_FOLDERS:
-            found += _hits(path, code, getenv, lambda m: "getenv() belongs to cmd, job and rehearse")
-    return found
+            hits = _hits(path, code, getenv, lambda m: "getenv() belongs to cmd, job and rehearse")
+            allowed = entries.get(("call", f"{path}:getenv"), (0, 0))[0]
+            if hits:
+                used.add(f"{path}:getenv")
+            if len(hits) > allowed:
+                found += hits
+    return found + [f"{EXCEPTIONS}:{number}: call {name} needs no exception any more; remove the line"
+                    for (kind, name), (_, number) in entries.items() if kind == "call" and name not in used]
 
 
 def unfinished(tree):

@@ -61,6 +61,9 @@ FAULTS = {
         ({"base/status.cc": STATUS + "system(b);\n"}, "system() is banned"),
         ({"tests/base/status_test.cc": "int a = atoi(b);\n"}, "atoi() is banned"),
         ({"base/status.cc": STATUS + "auto a = std::getenv(b);\n"}, "getenv()"),
+        ({"base/status.cc": STATUS + "auto a = getenv(b) + getenv(c);\n", checks.EXCEPTIONS: "call base/status.cc:getenv 1\n"},
+         "getenv()"),
+        ({checks.EXCEPTIONS: "call base/status.cc:getenv 1\n"}, "needs no exception"),
     ],
     "unfinished": [
         ({"base/status.h": "#pragma once\n// TO" + "DO: more\n"}, "finish it"),
@@ -110,6 +113,11 @@ class Checks(unittest.TestCase):
     def test_a_compiled_source_needs_no_mention(self):
         files = {**CLEAN, "base/extra.cc": "int x;\n"}
         self.assertEqual(checks.sources_listed(checks.Tree(files, ["base/extra.cc"])), [])
+
+    def test_an_excepted_call_is_silent(self):
+        tree = {**CLEAN, "base/status.cc": '#include "base/status.h"\nauto a = getenv(b);\n' + STATUS,
+                checks.EXCEPTIONS: "call base/status.cc:getenv 1  # reason\n"}
+        self.assertEqual(checks.banned_calls(checks.Tree(tree)), [])
 
     def test_allowed_lengths_are_silent(self):
         tree = {**CLEAN, "base/status.h": lines(250), "base/status.cc": body(70) + STATUS,
