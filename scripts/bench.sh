@@ -112,18 +112,17 @@ INSERT INTO floor_$shard.message (bucket, account_type, account_key, conversatio
 SELECT bucket, 1, CAST(to_uid AS CHAR), CONCAT('im:', IF(from_uid < to_uid, from_uid, to_uid), ':', IF(from_uid < to_uid, to_uid, from_uid)),
   FROM_UNIXTIME(ctime), (1 << 56) | ($ordinal << 40) | id, 1, CAST(from_uid AS CHAR), kind, 0, content,
   JSON_OBJECT('mtime', mtime), flags, 1, 1, $ordinal, UNHEX(LPAD(HEX(id), 16, '0'))
-FROM (SELECT t.*, (h ^ (h >> 16)) & $((buckets - 1)) AS bucket FROM
-  (SELECT t.*, ((h ^ (h >> 13)) * 3266489909) & 4294967295 AS h FROM
-    (SELECT t.*, ((h ^ (h >> 16)) * 2246822507) & 4294967295 AS h FROM
-      (SELECT t.id, t.from_uid, t.to_uid, t.kind, t.flags, t.content, t.ctime, t.mtime, $hash AS h FROM $table t
-       WHERE id BETWEEN $first AND $((first + keys_per_chunk - 1))) t) t0) t) t
+FROM (SELECT t3.*, (h3 ^ (h3 >> 16)) & $((buckets - 1)) AS bucket FROM
+  (SELECT t2.*, ((h2 ^ (h2 >> 13)) * 3266489909) & 4294967295 AS h3 FROM
+    (SELECT t1.*, ((h1 ^ (h1 >> 16)) * 2246822507) & 4294967295 AS h2 FROM
+      (SELECT t.*, $hash AS h1 FROM $table t WHERE id BETWEEN $first AND $((first + keys_per_chunk - 1))) t1) t2) t3) t4
 WHERE bucket BETWEEN $((shard * width)) AND $((shard * width + width - 1));
 SQL
 }
 
 floor_script() {
   local table ordinal name first shard
-  echo "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES', autocommit = 0;"
+  echo "USE im_0; SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES', autocommit = 0;"
   for table in "$@"; do
     name=$(printf 'im_0.msg_%02d' "$table")
     ordinal=$(sql_value "SELECT ordinal FROM store_0.sl_source_table WHERE CONCAT(schema_name, '.', table_name) = '$name'")
@@ -165,8 +164,8 @@ run_floor() {
   one=$!
   sql <"$directory/floor2.sql" &
   two=$!
-  wait "$one"
-  wait "$two"
+  wait "$one" || fail "the floor's SQL failed"
+  wait "$two" || fail "the floor's SQL failed"
   seconds_since "$began" >"$directory/floor.figures"
 }
 
