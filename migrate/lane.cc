@@ -65,14 +65,25 @@ void Lane::Enqueue(std::unique_ptr<LaneBatch> batch) {
   while (queue_.size() >= kQueuedBatchesMax && !state_->aborted()) changed_.wait_for(lock, 100ms);
   if (state_->aborted()) return;
   queue_.push_back(std::move(batch));
+  ++enqueued_;
   lock.unlock();
   changed_.notify_all();
+}
+
+std::uint64_t Lane::enqueued() {
+  const std::lock_guard lock(mutex_);
+  return enqueued_;
+}
+
+bool Lane::HasCommitted(std::uint64_t batches) {
+  const std::lock_guard lock(mutex_);
+  return committed_ >= batches;
 }
 
 bool Lane::WaitDrained(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  while (!(queue_.empty() && !busy_)) {
+  while (committed_ < enqueued_) {
     if (state_->aborted() || std::chrono::steady_clock::now() >= deadline) return false;
     changed_.wait_for(lock, 20ms);
   }
@@ -111,20 +122,19 @@ void Lane::Loop() {
       if (stopping_ || state_->aborted()) return;
       batch = std::move(queue_.front());
       queue_.pop_front();
-      busy_ = true;
     }
     changed_.notify_all();
     Status status = RunBatch(*batch);
     if (!status.ok()) {
       state_->Fail(status.WithContext(Where()));
-    } else {
-      state_->changes_applied += batch->row_changes;
-      if (batch->chunk) state_->rows_copied += batch->chunk->rows.count();
+      continue;
     }
+    state_->changes_applied += batch->row_changes;
+    if (batch->chunk) state_->rows_copied += batch->chunk->rows.count();
     batch.reset();
     {
       const std::lock_guard lock(mutex_);
-      busy_ = false;
+      ++committed_;
     }
     changed_.notify_all();
   }

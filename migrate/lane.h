@@ -40,6 +40,9 @@ class Lane {
 
   // Hands over a batch; blocks while the queue is full. Dropped when the run has failed.
   void Enqueue(std::unique_ptr<LaneBatch> batch);
+  // Batches handed over so far, and whether the first `batches` of them are committed.
+  std::uint64_t enqueued();
+  bool HasCommitted(std::uint64_t batches);
   // True when everything enqueued is committed; false on time-out or when the run has failed.
   bool WaitDrained(std::chrono::milliseconds timeout);
   // Waits until the inserts of `round` are committed here. False when the run has failed.
@@ -86,7 +89,8 @@ class Lane {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::unique_ptr<LaneBatch>> queue_;
-  bool busy_ = false;
+  std::uint64_t enqueued_ = 0;
+  std::uint64_t committed_ = 0;  // batches
   bool stopping_ = false;
   std::uint64_t inserted_round_ = 0;
   std::string place_;

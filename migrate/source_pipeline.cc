@@ -276,12 +276,21 @@ void SourcePipeline::MergeChunk(ChunkWindow& window) {
   }
 }
 
+// Does not wait: while one shard is away the stream still feeds the others.
+bool SourcePipeline::CopyIsCommitted() {
+  if (copy_batches_.empty()) {
+    if (readers_running_.load() > 0 || !book_->empty()) return false;
+    for (const std::unique_ptr<Lane>& lane : lanes_) copy_batches_.push_back(lane->enqueued());
+  }
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (!lanes_[i]->HasCommitted(copy_batches_[i])) return false;
+  }
+  return true;
+}
+
 Status SourcePipeline::CheckGoals() {
   if (!copy_done_.load()) {
-    if (readers_running_.load() > 0 || !book_->empty()) return base::Ok();
-    FlushRound(false);
-    SL_TRY(DrainLanes());
-    if (state_->aborted()) return base::Ok();
+    if (!CopyIsCommitted()) return base::Ok();
     copy_done_.store(true);
   }
   if (!options_.until_caught_up) return base::Ok();

@@ -71,6 +71,7 @@ class SourcePipeline {
   void MergeReadyChunks();
   void MergeChunk(ChunkWindow& window);
   base::Status CheckGoals();
+  bool CopyIsCommitted();
   base::Status DrainLanes();
   std::string Place(const binlog::CommitGroup& group) const;
 
@@ -107,6 +108,7 @@ class SourcePipeline {
   std::vector<bool> skips_;            // by lane: it has this group already
   bool resuming_ = true;               // some lane may still have to skip
   std::unordered_set<std::string> dead_owners_;  // owners with a dead letter on shard 0 (values that do not fit)
+  std::vector<std::uint64_t> copy_batches_;  // by lane: its batches up to the last chunk; empty while chunks are open
   std::optional<mysql::SourcePosition> goal_;
   mapping::MapScratchPtr scratch_ = mapping::NewMapScratch();
   mapping::MappedRow mapped_;

@@ -62,11 +62,7 @@ TEST_P(Crash, OneLaneAhead_Resumed_KilledBetweenGroupsOfTheOtherLane_Resumed_NoG
     OnSource("UPDATE legacy.msg SET body = 'first'");
     OnSource("UPDATE legacy.msg SET body = 'second'");
     ASSERT_NE(one_ahead.WaitForEvent({"\"pause\"", "lane.in_transaction"}, 30), "") << one_ahead.Log();
-    int ahead = 0;
-    for (int i = 0; i < 200 && ahead == 0; ++i) {
-      for (int id = 1; id <= 10; ++id) ahead += TargetBody(id) == "second" ? 1 : 0;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
+    const int ahead = WaitForTargetRowsWith("second");
     ASSERT_GT(ahead, 0) << "no lane got ahead";
     ASSERT_LT(ahead, 10) << "both lanes got ahead";
   }
@@ -75,7 +71,7 @@ TEST_P(Crash, OneLaneAhead_Resumed_KilledBetweenGroupsOfTheOtherLane_Resumed_NoG
     ASSERT_NE(between.WaitForEvent({"\"pause\"", "lane.in_transaction"}, 30), "") << between.Log();
   }
   ASSERT_EQ(Start({"--until-caught-up"}).Wait(), 0);
-  for (int id = 1; id <= 10; ++id) EXPECT_EQ(TargetBody(id), "second") << "row " << id;
+  EXPECT_EQ(TargetRowsWith("second"), 10);
 }
 
 TEST_P(Crash, EventDeliveredAndApplied_Killed_Resumed_CommitVisible_ChunkWaitsAndUpdateStays) {

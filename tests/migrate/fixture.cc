@@ -152,14 +152,27 @@ std::string MigrateTest::TargetBody(int id) {
   return body;
 }
 
-int MigrateTest::TargetRows() {
+int MigrateTest::CountOnShards(const std::string& condition) {
   int count = 0;
   for (int shard = 0; shard < 2; ++shard) {
-    auto rows = ShardSession(shard)->Query("SELECT COUNT(*) FROM message", "test");
+    auto rows = ShardSession(shard)->Query("SELECT COUNT(*) FROM message WHERE " + condition, "test");
     EXPECT_TRUE(rows.ok()) << rows.status().message();
     count += std::stoi(rows->rows.at(0).at(0).value_or("0"));
   }
   return count;
+}
+
+int MigrateTest::TargetRows() { return CountOnShards("TRUE"); }
+
+int MigrateTest::TargetRowsWith(const std::string& body) { return CountOnShards(fmt::format("body = '{}'", body)); }
+
+int MigrateTest::WaitForTargetRowsWith(const std::string& body) {
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (true) {
+    const int rows = TargetRowsWith(body);
+    if (rows > 0 || std::chrono::steady_clock::now() >= deadline) return rows;
+    std::this_thread::sleep_for(50ms);
+  }
 }
 
 bool MigrateTest::WaitForTargetBody(int id, const std::string& body) {

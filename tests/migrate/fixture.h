@@ -45,6 +45,9 @@ class MigrateTest : public ::testing::TestWithParam<mysql::Flavour> {
   // The body of the row with this legacy id over all shards: "" if it is nowhere; fails the test if it is twice.
   std::string TargetBody(int id);
   int TargetRows();
+  // Rows over all shards that have this body, and a wait of up to ten seconds for one at least; their number.
+  int TargetRowsWith(const std::string& body);
+  int WaitForTargetRowsWith(const std::string& body);
   // Waits until TargetBody(id) == body; false after ten seconds.
   bool WaitForTargetBody(int id, const std::string& body);
 
@@ -55,6 +58,9 @@ class MigrateTest : public ::testing::TestWithParam<mysql::Flavour> {
 
   job::JobConfig config_;
   MigrateOptions options_;
+
+ private:
+  int CountOnShards(const std::string& condition);
 };
 
 // Starts the semi-synchronous stall of a commit: a replica that announced itself and never acknowledges. While it

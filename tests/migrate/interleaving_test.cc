@@ -88,6 +88,18 @@ TEST_P(Interleaving, ChunkRead_KeysSwapped_ChunkWritten_SwapStays) {
   EXPECT_EQ(TargetRows(), 10);
 }
 
+TEST_P(Interleaving, LastChunkHeldInOneLane_RowsUpdated_OtherLaneHasTheUpdateMeanwhile) {
+  config_.copy.chunk_rows = 100;
+  const auto summary = Run(At("lane.in_transaction", 1, [&] {
+    OnSource("UPDATE legacy.msg SET body = 'new'");
+    const int arrived = WaitForTargetRowsWith("new");
+    EXPECT_GT(arrived, 0) << "the stream waits for the lane that is held";
+    EXPECT_LT(arrived, 10) << "no lane is held";
+  }));
+  ASSERT_TRUE(summary.ok()) << summary.status().message();
+  EXPECT_EQ(TargetRowsWith("new"), 10);
+}
+
 // Between the passage of the first chunk and the opening of the second, a commit is streamed and applied but not
 // visible.
 class Stalled : public Interleaving {
