@@ -2,11 +2,12 @@
 # usage: scripts/bench.sh copy [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
 #        scripts/bench.sh rss  [--rows N] [--flavour mariadb|mysql|both]
 #
-# copy: message rows of 4 legacy tables into 4 shard databases of the same throw-away server, in three ways:
+# copy: message rows of 4 legacy tables into 4 shard databases of the same throw-away server, in four ways:
 #   migrate   shardlift migrate --until-caught-up
 #   floor     the same mapping as SQL inside the server: INSERT ... SELECT, 10,000 keys a transaction, 2 connections,
-#             into tables with the same indexes
-#   dump      the source tables dumped to a file and loaded into another schema as they are
+#             into tables with the same indexes; each chunk is mapped once, into a temporary table
+#   dump      the message tables, as migrate filled them, dumped to a file and loaded into identical tables
+#   as-is     the source tables dumped to a file and loaded into another schema as they are: fewer indexes, no mapping
 #   Prints the median of each and ratios to the floor. Compare figures of one run only. The server keeps its binlog and
 #   syncs it at every commit; `migrate` reads that binlog meanwhile, its own writes to the shards included.
 # rss: the largest memory of one `migrate` run.
@@ -93,7 +94,7 @@ drop_schemas() {
   for ((shard = 0; shard < shards; ++shard)); do
     sql <<<"DROP DATABASE IF EXISTS store_$shard; DROP DATABASE IF EXISTS floor_$shard"
   done
-  sql <<<"DROP DATABASE IF EXISTS loaded; FLUSH BINARY LOGS"
+  sql <<<"FLUSH BINARY LOGS"
 }
 
 apply_schema() {
@@ -101,34 +102,37 @@ apply_schema() {
     { cat "$1/schema.log" >&2 && fail "schema apply failed"; }
 }
 
-# The im mapping by hand (configs/mappings/im.json): one table's keys of one chunk into one shard.
-floor_statement() {
-  local table=$1 ordinal=$2 first=$3 shard=$4
-  local hash="CRC32(CONCAT('1:', to_uid))"
-  local width=$((buckets / shards))
+# The im mapping by hand (configs/mappings/im.json): one table's keys of one chunk, and then a shard's share of them.
+floor_chunk() {
+  local table=$1 ordinal=$2 first=$3
   cat <<SQL
-INSERT INTO floor_$shard.message (bucket, account_type, account_key, conversation, sent_at, msg_id, biz_tag, sender,
-  msg_type, body_codec, body, ext, status, version, owner_origin, owner_table, owner_key)
-SELECT bucket, 1, CAST(to_uid AS CHAR), CONCAT('im:', IF(from_uid < to_uid, from_uid, to_uid), ':', IF(from_uid < to_uid, to_uid, from_uid)),
+INSERT INTO chunk SELECT (h3 ^ (h3 >> 16)) & $((buckets - 1)), 1, CAST(to_uid AS CHAR),
+  CONCAT('im:', IF(from_uid < to_uid, from_uid, to_uid), ':', IF(from_uid < to_uid, to_uid, from_uid)),
   FROM_UNIXTIME(ctime), (1 << 56) | ($ordinal << 40) | id, 1, CAST(from_uid AS CHAR), kind, 0, content,
   JSON_OBJECT('mtime', mtime), flags, 1, 1, $ordinal, UNHEX(LPAD(HEX(id), 16, '0'))
-FROM (SELECT t3.*, (h3 ^ (h3 >> 16)) & $((buckets - 1)) AS bucket FROM
-  (SELECT t2.*, ((h2 ^ (h2 >> 13)) * 3266489909) & 4294967295 AS h3 FROM
-    (SELECT t1.*, ((h1 ^ (h1 >> 16)) * 2246822507) & 4294967295 AS h2 FROM
-      (SELECT t.*, $hash AS h1 FROM $table t WHERE id BETWEEN $first AND $((first + keys_per_chunk - 1))) t1) t2) t3) t4
-WHERE bucket BETWEEN $((shard * width)) AND $((shard * width + width - 1));
+FROM (SELECT t2.*, ((h2 ^ (h2 >> 13)) * 3266489909) & 4294967295 AS h3 FROM
+  (SELECT t1.*, ((h1 ^ (h1 >> 16)) * 2246822507) & 4294967295 AS h2 FROM
+    (SELECT t.*, CRC32(CONCAT('1:', to_uid)) AS h1 FROM $table t
+      WHERE id BETWEEN $first AND $((first + keys_per_chunk - 1))) t1) t2) t3;
 SQL
+}
+
+floor_share() {
+  local shard=$1 width=$((buckets / shards))
+  echo "INSERT INTO floor_$shard.message SELECT * FROM chunk WHERE bucket BETWEEN $((shard * width)) AND $((shard * width + width - 1));"
 }
 
 floor_script() {
   local table ordinal name first shard
   echo "USE im_0; SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES', autocommit = 0;"
+  echo "CREATE TEMPORARY TABLE chunk AS SELECT * FROM store_0.message LIMIT 0;"
   for table in "$@"; do
     name=$(printf 'im_0.msg_%02d' "$table")
     ordinal=$(sql_value "SELECT ordinal FROM store_0.sl_source_table WHERE CONCAT(schema_name, '.', table_name) = '$name'")
     for ((first = 1; first <= rows_per_table; first += keys_per_chunk)); do
-      for ((shard = 0; shard < shards; ++shard)); do floor_statement "$name" "$ordinal" "$first" "$shard"; done
-      echo 'COMMIT;'
+      floor_chunk "$name" "$ordinal" "$first"
+      for ((shard = 0; shard < shards; ++shard)); do floor_share "$shard"; done
+      echo 'COMMIT; TRUNCATE TABLE chunk;'
     done
   done
 }
@@ -169,21 +173,27 @@ run_floor() {
   seconds_since "$began" >"$directory/floor.figures"
 }
 
+# run_dump DIRECTORY FIGURES DATABASE...: dumps the databases and loads them again under other names.
 run_dump() {
-  local directory=$1 began dumped
-  sql <<<"CREATE DATABASE loaded"
+  local directory=$1 figures=$2 began dumped database
+  shift 2
   began=$EPOCHREALTIME
-  "${dump[@]}" im_0 >"$directory/dump.sql" 2>"$directory/dump.log"
+  "${dump[@]}" --databases "$@" >"$directory/dump.sql" 2>"$directory/dump.log" || { cat "$directory/dump.log" >&2 && fail "dump failed"; }
   dumped=$(seconds_since "$began")
-  sql loaded <"$directory/dump.sql"
-  printf '%s %s\n' "$(seconds_since "$began")" "$dumped" >"$directory/dump.figures"
+  # Only the lines that name a database, not the rows.
+  # shellcheck disable=SC2016
+  sed -i -E '/^(CREATE DATABASE|USE) /s/`([a-z_0-9]+)`/`loaded_\1`/' "$directory/dump.sql"
+  began=$EPOCHREALTIME
+  sql <"$directory/dump.sql"
+  awk -v a="$(seconds_since "$began")" -v b="$dumped" 'BEGIN { printf "%.2f\n", a + b }' >"$directory/$figures"
   rm -f "$directory/dump.sql"
+  for database in "$@"; do sql <<<"DROP DATABASE loaded_$database"; done
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
 bench_copy() {
-  local flavour=$1 directory=$2 round
+  local flavour=$1 directory=$2 round way
   for ((round = 1; round <= rounds; ++round)); do
     say "bench.sh: $flavour, round $round of $rounds"
     drop_schemas
@@ -193,22 +203,24 @@ bench_copy() {
     fingerprint store >"$directory/store.fingerprint"
     fingerprint floor >"$directory/floor.fingerprint"
     diff "$directory/store.fingerprint" "$directory/floor.fingerprint" >&2 || fail "migrate and floor wrote different rows"
-    run_dump "$directory"
-    cat "$directory/migrate.figures" >>"$directory/migrate.all"
-    cat "$directory/floor.figures" >>"$directory/floor.all"
-    cat "$directory/dump.figures" >>"$directory/dump.all"
+    run_dump "$directory" dump.figures store_0 store_1 store_2 store_3
+    run_dump "$directory" as-is.figures im_0
+    for way in migrate floor dump as-is; do cat "$directory/$way.figures" >>"$directory/$way.all"; done
   done
-  local migrate floor dumped
+  local migrate floor dumped as_is
   migrate=$(cut -d' ' -f1 "$directory/migrate.all" | median)
   floor=$(median <"$directory/floor.all")
-  dumped=$(cut -d' ' -f1 "$directory/dump.all" | median)
-  awk -v f="$flavour" -v v="$server_version" -v n="$rows" -v a="$migrate" -v b="$floor" -v c="$dumped" \
+  dumped=$(median <"$directory/dump.all")
+  as_is=$(median <"$directory/as-is.all")
+  awk -v f="$flavour" -v v="$server_version" -v n="$rows" -v a="$migrate" -v b="$floor" -v c="$dumped" -v d="$as_is" \
     -v cpu="$(cut -d' ' -f2 "$directory/migrate.all" | median)" -v rss="$(cut -d' ' -f3 "$directory/migrate.all" | median)" 'BEGIN {
     printf "%s %s, %d rows\n", f, v, n
     printf "  %-9s %8s %10s %9s %10s %9s\n", "way", "seconds", "rows/s", "to floor", "client CPU", "RSS MiB"
     printf "  %-9s %8.2f %10d %9.2f %10.2f %9d\n", "migrate", a, n / a, a / b, cpu, rss
     printf "  %-9s %8.2f %10d %9.2f\n", "floor", b, n / b, 1
-    printf "  %-9s %8.2f %10d %9.2f\n", "dump", c, n / c, c / b }'
+    printf "  %-9s %8.2f %10d %9.2f\n", "dump", c, n / c, c / b
+    printf "  %-9s %8.2f %10d %9.2f\n", "as-is", d, n / d, d / b
+    printf "  migrate takes %.2f of the floor and is %.2f times as fast as dump and load (%.2f as is)\n", a / b, c / a, d / a }'
 }
 
 bench_rss() {
