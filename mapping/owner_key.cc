@@ -23,6 +23,27 @@ void AppendEscaped(std::string_view bytes, std::string* out) {
   out->push_back('\x01');
 }
 
+std::optional<std::string> TakeInteger(bool is_unsigned, std::string_view* bytes) {
+  if (bytes->size() < 8) return std::nullopt;
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < 8; ++i) bits = bits << 8 | static_cast<unsigned char>((*bytes)[i]);
+  bytes->remove_prefix(8);
+  return is_unsigned ? std::to_string(bits) : std::to_string(static_cast<std::int64_t>(bits ^ kSignBit));
+}
+
+std::optional<std::string> TakeEscaped(std::string_view* bytes) {
+  std::string value;
+  while (true) {
+    const std::size_t zero = bytes->find('\0');
+    if (zero == std::string_view::npos || zero + 1 == bytes->size()) return std::nullopt;
+    const char next = (*bytes)[zero + 1];
+    value.append(*bytes, 0, next == '\xFF' ? zero + 1 : zero);
+    bytes->remove_prefix(zero + 2);
+    if (next == '\x01') return value;
+    if (next != '\xFF') return std::nullopt;
+  }
+}
+
 std::string ColumnKeySql(const mysql::Column& column) {
   std::string name = mysql::QuoteIdentifier(column.name);
   if (!column.is_integer()) return "CONCAT(REPLACE(CAST(" + name + " AS BINARY), x'00', x'00FF'), x'0001')";
@@ -53,6 +74,19 @@ const char* EncodeOwnerKey(const mysql::TableSchema& schema, std::span<const std
     }
   }
   return out->size() <= kOwnerKeyBytesMax ? nullptr : "the encoded legacy key is longer than 255 bytes";
+}
+
+std::optional<std::vector<std::string>> DecodeOwnerKey(const mysql::TableSchema& schema,
+                                                       std::span<const std::size_t> key, std::string_view bytes) {
+  std::vector<std::string> values;
+  for (std::size_t index : key) {
+    const bool integer = schema.columns[index].is_integer();
+    auto value = integer ? TakeInteger(schema.columns[index].is_unsigned, &bytes) : TakeEscaped(&bytes);
+    if (!value) return std::nullopt;
+    values.push_back(std::move(*value));
+  }
+  if (!bytes.empty()) return std::nullopt;
+  return values;
 }
 
 std::string OwnerKeySql(const mysql::TableSchema& schema, std::span<const std::size_t> key) {

@@ -8,6 +8,7 @@
 // types are refused as key columns. Both servers compute the same bytes by OwnerKeySql.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,11 @@ bool IsOwnerKeyColumn(const mysql::Column& column);
 // Replaces `out` by the key of the row. nullptr, else the reason why there is none.
 const char* EncodeOwnerKey(const mysql::TableSchema& schema, std::span<const std::size_t> key,
                            std::span<const mysql::Value> row, std::string* out);
+
+// The key columns' values as text: integers in decimal, strings as their bytes. nullopt when the bytes are no key of
+// this table.
+std::optional<std::vector<std::string>> DecodeOwnerKey(const mysql::TableSchema& schema,
+                                                       std::span<const std::size_t> key, std::string_view bytes);
 
 // The same bytes as an SQL expression over the table's columns.
 std::string OwnerKeySql(const mysql::TableSchema& schema, std::span<const std::size_t> key);

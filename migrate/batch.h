@@ -49,10 +49,16 @@ class PackedRows {
   std::uint64_t count_ = 0;
 };
 
+// Reasons of dead letters: a value that fits no target column, a target key that another owner's row has, a value that
+// the shard's server refused.
+inline constexpr const char* kBadValue = "bad-value";
+inline constexpr const char* kConflict = "conflict";
+inline constexpr const char* kRejected = "rejected";
+
 // A row that could not be written: its owner, why, and where it came from. No user data.
 struct DeadLetter {
   std::string owner_id;
-  std::string reason;  // "bad-value", "conflict", "rejected"
+  std::string reason;
   std::string detail;
 };
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include "base/events.h"
 #include "base/sync_point.h"
+#include "mapping/owner_key.h"
 #include "migrate/key_cursor.h"
 
 namespace shardlift::migrate {
@@ -19,6 +21,7 @@ using base::Status;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kChunksUnderWayMax = 2;
+constexpr std::size_t kKeysPerReread = 200;
 constexpr auto kVisibleDeadline = 60s;
 
 void EmitChunk(const char* state, const std::string& source, const ChunkWindow& window, std::uint64_t rows) {
@@ -30,15 +33,41 @@ void EmitChunk(const char* state, const std::string& source, const ChunkWindow& 
                             {"rows", static_cast<std::int64_t>(rows)}});
 }
 
-std::string ChunkSql(const ChunkWindow& window, const std::string& condition, std::uint64_t rows_max) {
+// The rows of a named-key window; empty when a key does not decode.
+std::string KeysCondition(const ChunkWindow& window) {
   const mysql::TableSchema& schema = window.table->schema();
+  const std::span<const std::size_t> key = window.table->mapper->key_columns();
+  std::string condition;
+  for (const std::string& owner_id : window.keys) {
+    const auto texts = mapping::DecodeOwnerKey(schema, key, SplitOwnerId(owner_id).legacy_key);
+    if (!texts) return {};
+    condition += (condition.empty() ? "" : " OR ") + KeyCondition(schema, key, *texts);
+  }
+  return condition;
+}
+
+Result<std::string> ChunkSql(const ChunkWindow& window, std::uint64_t rows_max) {
+  const mysql::TableSchema& schema = window.table->schema();
+  const std::span<const std::size_t> key = window.table->mapper->key_columns();
+  std::string rows;
+  if (window.keys.empty()) {
+    SL_ASSIGN(const std::string condition, CursorCondition(schema, key, window.from.cursor));
+    rows = fmt::format("{} ORDER BY {} LIMIT {}", condition, OrderByKey(schema, key), rows_max);
+  } else {
+    rows = KeysCondition(window);
+    if (rows.empty()) {
+      return Status(Code::kCorrupt,
+                    fmt::format("table {}: a dead letter's owner key is none of this table's; the key columns of the "
+                                "mapping were changed",
+                                schema.name.Text()));
+    }
+  }
   std::string items;
   for (const mysql::Column& column : schema.columns) {
     if (!items.empty()) items += ", ";
     items += mysql::SelectItem(column);
   }
-  return fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT {}{}", items, schema.name.Quoted(), condition,
-                     OrderByKey(schema, window.table->mapper->key_columns()), rows_max,
+  return fmt::format("SELECT {} FROM {} WHERE {}{}", items, schema.name.Quoted(), rows,
                      window.locking_read ? " LOCK IN SHARE MODE" : "");
 }
 
@@ -114,6 +143,30 @@ Status ChunkReader::CopyTable(const TableToCopy& job) {
   return base::Ok();
 }
 
+Status ChunkReader::Reread(const job::CatalogTable& table, std::span<const std::string> owner_ids) {
+  if (!session_) SL_TRY(OpenSession());
+  for (std::size_t i = 0; i < owner_ids.size() && !Stopping(); i += kKeysPerReread) {
+    const auto slice = owner_ids.subspan(i, std::min(kKeysPerReread, owner_ids.size() - i));
+    Status status = RereadKeys(table, {slice.begin(), slice.end()});
+    if (!status.ok()) return status.WithContext(Where(table));
+  }
+  return base::Ok();
+}
+
+Status ChunkReader::RereadKeys(const job::CatalogTable& table, const std::vector<std::string>& owner_ids) {
+  while (!Stopping()) {
+    const std::shared_ptr<ChunkWindow> window = context_.book->OpenForKeys(&table, owner_ids);
+    SL_ASSIGN(const bool read, ReadChunk(window));
+    while (read && !Stopping()) {
+      const WindowState state = context_.book->StateOf(*window);
+      if (state == WindowState::kMerged) return base::Ok();
+      if (state == WindowState::kVoided) break;
+      context_.book->WaitForChange();
+    }
+  }
+  return base::Ok();
+}
+
 Status ChunkReader::WaitUntilVisible(const mysql::SourcePosition& position) {
   const auto deadline = std::chrono::steady_clock::now() + kVisibleDeadline;
   for (auto pause = 1ms; !Stopping(); pause = std::min<std::chrono::milliseconds>(pause * 2, 100ms)) {
@@ -172,8 +225,9 @@ Status ChunkReader::ReadRows(const ChunkWindow& window, ChunkData* data) {
     rows_max = std::clamp<std::uint64_t>(
         static_cast<std::uint64_t>(static_cast<double>(bytes_max) / mapped_row_bytes_average_), 1, rows_max);
   }
-  SL_ASSIGN(const std::string condition, CursorCondition(schema, key, window.from.cursor));
-  SL_ASSIGN(auto stream, session_->OpenStream(ChunkSql(window, condition, rows_max), "read chunk"));
+  if (!window.keys.empty()) rows_max = std::numeric_limits<std::uint64_t>::max();
+  SL_ASSIGN(const std::string sql, ChunkSql(window, rows_max));
+  SL_ASSIGN(auto stream, session_->OpenStream(sql, "read chunk"));
   data->shard_rows.resize(context_.config->shards.size());
   data->upto.chunk_number = window.from.chunk_number + 1;
   data->upto.cursor = window.from.cursor;
@@ -186,7 +240,7 @@ Status ChunkReader::ReadRows(const ChunkWindow& window, ChunkData* data) {
     texts_ = stream->row();
     SL_TRY(TakeRow(window, schema, data));
     bytes += mapped_.fields.size();
-    if (bytes >= 2 * bytes_max) cut = true;
+    if (bytes >= 2 * bytes_max && window.keys.empty()) cut = true;
     key_texts_.clear();
     for (const std::size_t column : key) key_texts_.push_back(*texts_[column]);
     if (cut || data->rows_read == rows_max) data->upto.cursor = EncodeCursor(schema, key, key_texts_);
@@ -213,7 +267,7 @@ Status ChunkReader::TakeRow(const ChunkWindow& window, const mysql::TableSchema&
   if (status.code() == Code::kBadValue && mapper.config().on_bad_value == mapping::BadValuePolicy::kDeadLetter) {
     std::string key;
     SL_TRY(mapper.OwnerKey(values_, &key));
-    data->dead_letters.push_back({MakeOwnerId(origin, window.table->ordinal, key), "bad-value", status.message()});
+    data->dead_letters.push_back({MakeOwnerId(origin, window.table->ordinal, key), kBadValue, status.message()});
     return base::Ok();
   }
   SL_TRY(status);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,9 +57,13 @@ class ChunkReader {
   explicit ChunkReader(const ReaderContext& context);
   // Until the queue is empty, or the run stops or fails.
   base::Status Run();
+  // Reads these rows again as they are now; what the window rule drops the stream has brought. Ends when all are
+  // merged, or the run stops.
+  base::Status Reread(const job::CatalogTable& table, std::span<const std::string> owner_ids);
 
  private:
   base::Status CopyTable(const TableToCopy& job);
+  base::Status RereadKeys(const job::CatalogTable& table, const std::vector<std::string>& owner_ids);
   base::Status WaitUntilVisible(const mysql::SourcePosition& position);
   // False when the window was voided because S0 did not become visible in time.
   base::Result<bool> ReadChunk(const std::shared_ptr<ChunkWindow>& window);

@@ -42,14 +42,17 @@ bool IsHex(std::string_view text) {
   return text.size() % 2 == 0 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+std::string BytesLiteral(const mysql::Column& column, std::string_view hex) {
+  const std::string literal = hex.empty() ? "''" : "0x" + std::string(hex);
+  if (column.charset.empty()) return literal;
+  return fmt::format("_{} {} COLLATE {}", column.charset, literal, column.collation);
+}
+
 // The literal of one cursor item for comparison with `column`.
 Result<std::string> ItemLiteral(const mysql::TableSchema& schema, const mysql::Column& column, std::string_view item) {
   if (!item.empty() && item.front() == 'n' && IsDecimal(item.substr(1))) return std::string(item.substr(1));
   if (!item.empty() && item.front() == 'x' && IsHex(item.substr(1))) {
-    const std::string_view hex = item.substr(1);
-    const std::string literal = hex.empty() ? "''" : "0x" + std::string(hex);
-    if (column.charset.empty()) return literal;
-    return fmt::format("_{} {} COLLATE {}", column.charset, literal, column.collation);
+    return BytesLiteral(column, item.substr(1));
   }
   return Status(Code::kCorrupt, fmt::format("table {}: the stored copy mark does not fit key column {}; run with a new "
                                             "target or remove the table's rows in sl_copy to copy it again",
@@ -96,6 +99,17 @@ Result<std::string> CursorCondition(const mysql::TableSchema& schema, std::span<
     condition = fmt::format("{0} >= {1} AND ({0} > {1} OR ({2}))", names[i], literals[i], condition);
   }
   return condition;
+}
+
+std::string KeyCondition(const mysql::TableSchema& schema, std::span<const std::size_t> key_columns,
+                         std::span<const std::string> key_texts) {
+  std::string condition;
+  for (std::size_t i = 0; i < key_columns.size(); ++i) {
+    const mysql::Column& column = schema.columns[key_columns[i]];
+    condition += fmt::format("{}{} = {}", i > 0 ? " AND " : "(", mysql::QuoteIdentifier(column.name),
+                             column.is_integer() ? key_texts[i] : BytesLiteral(column, Hex(key_texts[i])));
+  }
+  return condition + ")";
 }
 
 std::string OrderByKey(const mysql::TableSchema& schema, std::span<const std::size_t> key_columns) {

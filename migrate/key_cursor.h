@@ -22,6 +22,9 @@ std::string EncodeCursor(const mysql::TableSchema& schema, std::span<const std::
 // "(`a` > 1) OR (`a` = 1 AND `b` > 2)" in a form both servers turn into a range; "1" for an empty cursor.
 base::Result<std::string> CursorCondition(const mysql::TableSchema& schema, std::span<const std::size_t> key_columns,
                                           std::string_view cursor);
+// "(`a` = 1 AND `b` = 2)" for the row whose key columns have these texts.
+std::string KeyCondition(const mysql::TableSchema& schema, std::span<const std::size_t> key_columns,
+                         std::span<const std::string> key_texts);
 // "`a`, `b`"
 std::string OrderByKey(const mysql::TableSchema& schema, std::span<const std::size_t> key_columns);
 // For events and messages: numbers in clear, bytes as their size ("<5 bytes>").

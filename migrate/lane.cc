@@ -186,6 +186,7 @@ Status Lane::RunStep(const Step& step) {
 }
 
 Status Lane::TryTransaction(const Step& step, bool careful) {
+  superseded_.clear();
   SL_TRY(session_->Execute("START TRANSACTION", "begin"));
   SL_TRY(Fence(step));
   std::vector<DeadLetter> dead_letters;
@@ -196,7 +197,7 @@ Status Lane::TryTransaction(const Step& step, bool careful) {
   }
   base::SyncPoint("lane.in_transaction", Place());
   SL_TRY(session_->Execute("COMMIT", "commit"));
-  for (const DeadLetter& letter : dead_letters) open_dead_letters_.insert(letter.owner_id);
+  RememberDeadLetters(dead_letters);
   return base::Ok();
 }
 
@@ -237,7 +238,7 @@ Status Lane::WriteOwners(const Step& step, bool careful, std::vector<DeadLetter>
     if (state.dead_letter) dead_letters->push_back(*state.dead_letter);
   }
   if (touched.empty()) return base::Ok();
-  if (!superseded.empty()) SL_TRY(writer_->ClearDeadLetters(superseded));
+  SL_TRY(ClearSuperseded(superseded));
   SL_TRY(writer_->DeleteOwners(touched));
   return careful ? writer_->InsertCareful(rows, dead_letters) : writer_->InsertFast(rows);
 }
@@ -255,7 +256,7 @@ Status Lane::WriteChunk(const Step& step, bool careful, std::vector<DeadLetter>*
     if (!open_dead_letters_.empty() && open_dead_letters_.contains(std::string(owner_id)))
       superseded.push_back(owner_id);
   });
-  if (!superseded.empty()) SL_TRY(writer_->ClearDeadLetters(superseded));
+  SL_TRY(ClearSuperseded(superseded));
   SL_TRY(careful ? writer_->InsertCareful(rows, dead_letters) : writer_->InsertFast(rows));
   dead_letters->insert(dead_letters->end(), chunk.dead_letters.begin(), chunk.dead_letters.end());
   return MoveMark(chunk);
@@ -286,17 +287,50 @@ Status Lane::Connect() {
   SL_ASSIGN(auto status, session_->Query("SHOW GLOBAL STATUS LIKE 'Uptime'", "read uptime"));
   const std::uint64_t now = ToNumber(uptime.rows.at(0).at(0));
   server_start_seconds_ = status.rows.empty() ? 0 : now - ToNumber(status.rows[0].at(1));
+  return LoadDeadLetters();
+}
+
+Status Lane::LoadDeadLetters() {
   SL_ASSIGN(auto letters,
-            session_->Query(fmt::format("SELECT owner_origin, owner_table, owner_key FROM sl_dead_letter WHERE "
+            session_->Query(fmt::format("SELECT owner_origin, owner_table, owner_key, reason FROM sl_dead_letter WHERE "
                                         "source = {}",
                                         session_->Quote(source_name_)),
                             "read dead letters"));
+  const std::lock_guard lock(mutex_);
   open_dead_letters_.clear();
+  open_conflicts_.clear();
   for (const auto& row : letters.rows) {
-    open_dead_letters_.insert(MakeOwnerId(static_cast<std::uint32_t>(ToNumber(row[0])),
-                                          static_cast<std::uint32_t>(ToNumber(row[1])), *row[2]));
+    std::string id = MakeOwnerId(static_cast<std::uint32_t>(ToNumber(row[0])),
+                                 static_cast<std::uint32_t>(ToNumber(row[1])), *row[2]);
+    if (row[3] == kConflict) open_conflicts_.insert(id);
+    open_dead_letters_.insert(std::move(id));
   }
   return base::Ok();
+}
+
+Status Lane::ClearSuperseded(const std::vector<std::string_view>& owner_ids) {
+  if (owner_ids.empty()) return base::Ok();
+  superseded_.assign(owner_ids.begin(), owner_ids.end());
+  return writer_->ClearDeadLetters(owner_ids);
+}
+
+// After the commit.
+void Lane::RememberDeadLetters(const std::vector<DeadLetter>& written) {
+  if (written.empty() && superseded_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (const std::string& id : superseded_) {
+    open_dead_letters_.erase(id);
+    open_conflicts_.erase(id);
+  }
+  for (const DeadLetter& letter : written) {
+    open_dead_letters_.insert(letter.owner_id);
+    if (letter.reason == kConflict) open_conflicts_.insert(letter.owner_id);
+  }
+}
+
+std::vector<std::string> Lane::OpenConflicts() {
+  const std::lock_guard lock(mutex_);
+  return {open_conflicts_.begin(), open_conflicts_.end()};
 }
 
 Result<bool> Lane::RecoverOutcome() {

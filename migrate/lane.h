@@ -21,6 +21,7 @@
 #include <string>
 #include <thread>
 #include <unordered_set>
+#include <vector>
 
 #include "base/status.h"
 #include "job/config.h"
@@ -48,6 +49,9 @@ class Lane {
   // Waits until the inserts of `round` are committed here. False when the run has failed.
   bool WaitInserted(std::uint64_t round);
 
+  // Owners whose row lost a clash on a target key here: dead letters that are to be read again.
+  std::vector<std::string> OpenConflicts();
+
   const mysql::SourcePosition& applied_at_claim() const { return applied_at_claim_; }
   std::uint32_t shard() const { return shard_; }
   // The source position the run is at, for the detail of sync points and messages.
@@ -68,6 +72,9 @@ class Lane {
   // After a lost connection: waits for the shard, then says whether the step was committed.
   base::Result<bool> RecoverOutcome();
   base::Result<bool> ReadOutcome();
+  base::Status LoadDeadLetters();
+  base::Status ClearSuperseded(const std::vector<std::string_view>& owner_ids);
+  void RememberDeadLetters(const std::vector<DeadLetter>& written);
   std::string Where() const;
   std::string Place();
 
@@ -85,6 +92,7 @@ class Lane {
   std::uint64_t connection_id_ = 0;         // of the last connection, to end it after it was lost
   std::uint64_t server_start_seconds_ = 0;  // unix seconds; another value means that ids are another server's
   std::unordered_set<std::string> open_dead_letters_;  // owner ids
+  std::vector<std::string> superseded_;                // those the open transaction removes
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -93,6 +101,7 @@ class Lane {
   std::uint64_t committed_ = 0;  // batches
   bool stopping_ = false;
   std::uint64_t inserted_round_ = 0;
+  std::unordered_set<std::string> open_conflicts_;  // the part of open_dead_letters_ that clashed
   std::string place_;
   std::thread thread_;
 };

@@ -216,9 +216,10 @@ Status ShardWriter::InsertCareful(std::span<const RowRef> rows, std::vector<Dead
     const Status status = session_->Execute(buffer_, "insert row");
     if (status.ok()) continue;
     if (status.code() == Code::kDuplicate) {
-      dead_letters->push_back({std::string(row.owner_id), "conflict", "another owner's row has the same target key"});
+      dead_letters->push_back({std::string(row.owner_id), kConflict,
+                               "another owner's row has the same target key; the row is read again from time to time"});
     } else if (IsValueError(status.server_errno())) {
-      dead_letters->push_back({std::string(row.owner_id), "rejected",
+      dead_letters->push_back({std::string(row.owner_id), kRejected,
                                fmt::format("the shard refused a value, server error {}", status.server_errno())});
     } else {
       return status;

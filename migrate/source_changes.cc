@@ -121,7 +121,7 @@ Status SourcePipeline::HandleAfter(const binlog::CommitGroup& group, const job::
   Status status = table.mapper->Map(change.after, *scratch_, &mapped_);
   if (status.code() == Code::kBadValue && table.mapper->config().on_bad_value == mapping::BadValuePolicy::kDeadLetter) {
     if (!skips_[0]) {
-      round_.AddDeadLetter(0, {owner, "bad-value", status.message()});
+      round_.AddDeadLetter(0, {owner, kBadValue, status.message()});
       dead_owners_.insert(owner);
     }
     return base::Ok();

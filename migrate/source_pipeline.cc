@@ -1,7 +1,8 @@
 #include "migrate/source_pipeline.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
+
+#include <set>
 
 #include "base/events.h"
 #include "base/sync_point.h"
@@ -18,6 +19,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kRoundAgeMax = 100ms;
 constexpr auto kIdleCheckpointEvery = 2s;
 constexpr auto kXaWait = 30s;
+constexpr auto kConflictPassEvery = 10s;
 
 }  // namespace
 
@@ -51,6 +53,7 @@ void SourcePipeline::Join() {
   for (std::thread& reader : readers_) {
     if (reader.joinable()) reader.join();
   }
+  if (conflict_reader_) conflict_reader_->Join();
 }
 
 Status SourcePipeline::Prepare() {
@@ -128,8 +131,8 @@ Status SourcePipeline::LoadDeadOwners() {
   SL_ASSIGN(
       auto rows,
       session->Query(fmt::format("SELECT owner_origin, owner_table, owner_key FROM sl_dead_letter WHERE source = {} "
-                                 "AND reason = 'bad-value'",
-                                 session->Quote(name_)),
+                                 "AND reason = {}",
+                                 session->Quote(name_), session->Quote(kBadValue)),
                      "read dead letters"));
   for (const auto& row : rows.rows) {
     dead_owners_.insert(MakeOwnerId(static_cast<std::uint32_t>(std::stoul(*row[0])),
@@ -161,6 +164,7 @@ void SourcePipeline::StartReaders() {
   context.state = state_;
   context.stopping = &stopping_;
   context.unsafe_binlog_order = options_.unsafe_windows_by_binlog_order;
+  conflict_reader_ = std::make_unique<ConflictReader>(context, catalog_);
   readers_running_ = config_.copy.readers;
   for (std::uint32_t i = 0; i < config_.copy.readers; ++i) {
     readers_.emplace_back([this, context] {
@@ -231,6 +235,11 @@ void SourcePipeline::MergeReadyChunks() {
     ready = book_->TakeReady(passed_);
   }
   for (const std::shared_ptr<ChunkWindow>& window : ready) {
+    if (!window->keys.empty()) {
+      MergeKeys(*window);
+      book_->SetMerged(window);
+      continue;
+    }
     FlushRound(false);  // what was streamed before the chunk reaches the lanes before it
     MergeChunk(*window);
     book_->SetMerged(window);
@@ -293,15 +302,57 @@ Status SourcePipeline::CheckGoals() {
     if (!CopyIsCommitted()) return base::Ok();
     copy_done_.store(true);
   }
-  if (!options_.until_caught_up) return base::Ok();
-  if (!goal_) {
+  if (conflict_reader_->running()) return base::Ok();
+  if (options_.until_caught_up && !goal_) {
     SL_ASSIGN(goal_.emplace(), mysql::ReadUpperBound(*control_));
   }
-  if (!passed_.Contains(*goal_)) return base::Ok();
-  FlushRound(true);
-  SL_TRY(DrainLanes());
-  if (!state_->aborted()) caught_up_.store(true);
+  const bool at_goal = goal_ && passed_.Contains(*goal_);
+  if (at_goal) {
+    FlushRound(true);
+    SL_TRY(DrainLanes());
+  }
+  if (ConflictsSettled(at_goal) && at_goal && !state_->aborted()) caught_up_.store(true);
   return base::Ok();
+}
+
+// Starts a pass over the rows that lost a clash when it is time for one; the last look is taken once, before the run
+// ends. False when a pass was started.
+bool SourcePipeline::ConflictsSettled(bool last_look) {
+  const auto now = Clock::now();
+  if (last_look ? took_last_look_ : now < next_conflict_pass_) return true;
+  next_conflict_pass_ = now + kConflictPassEvery;
+  took_last_look_ = last_look;
+  std::vector<std::string> owner_ids;
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    const std::vector<std::string> open = lane->OpenConflicts();
+    owner_ids.insert(owner_ids.end(), open.begin(), open.end());
+  }
+  if (owner_ids.empty()) return true;
+  base::EmitEvent("reread", {{"source", name_}, {"rows", static_cast<std::int64_t>(owner_ids.size())}});
+  conflict_reader_->Start(owner_ids);
+  return false;
+}
+
+// Rows read by name: each owner has this row here and nothing elsewhere, or nothing anywhere.
+void SourcePipeline::MergeKeys(const ChunkWindow& window) {
+  std::set<std::string, std::less<>> wanted;
+  for (const std::string& owner_id : window.keys) {
+    if (!window.touched.contains(owner_id)) wanted.insert(owner_id);
+  }
+  if (round_.empty()) round_started_ = Clock::now();
+  for (const std::string& owner_id : wanted) {
+    for (std::uint32_t shard = 0; shard < lanes_.size(); ++shard) round_.Empty(shard, owner_id, false);
+  }
+  for (std::uint32_t shard = 0; shard < lanes_.size(); ++shard) {
+    window.data.shard_rows[shard].ForEach([&](std::string_view owner_id, std::string_view fields) {
+      if (wanted.contains(owner_id)) round_.Put(shard, std::string(owner_id), std::string(fields));
+    });
+  }
+  for (const DeadLetter& letter : window.data.dead_letters) {
+    if (!wanted.contains(letter.owner_id)) continue;
+    dead_owners_.insert(letter.owner_id);
+    round_.AddDeadLetter(0, letter);
+  }
 }
 
 Status SourcePipeline::DrainLanes() {

@@ -18,6 +18,7 @@
 #include "job/catalog.h"
 #include "job/config.h"
 #include "migrate/chunk_reader.h"
+#include "migrate/conflict_reader.h"
 #include "migrate/lane.h"
 #include "migrate/lane_claim.h"
 #include "migrate/migrate.h"
@@ -70,8 +71,10 @@ class SourcePipeline {
   void FlushRound(bool all_lanes);
   void MergeReadyChunks();
   void MergeChunk(ChunkWindow& window);
+  void MergeKeys(const ChunkWindow& window);
   base::Status CheckGoals();
   bool CopyIsCommitted();
+  bool ConflictsSettled(bool last_look);
   base::Status DrainLanes();
   std::string Place(const binlog::CommitGroup& group) const;
 
@@ -110,6 +113,9 @@ class SourcePipeline {
   std::unordered_set<std::string> dead_owners_;  // owners with a dead letter on shard 0 (values that do not fit)
   std::vector<std::uint64_t> copy_batches_;  // by lane: its batches up to the last chunk; empty while chunks are open
   std::optional<mysql::SourcePosition> goal_;
+  std::unique_ptr<ConflictReader> conflict_reader_;
+  std::chrono::steady_clock::time_point next_conflict_pass_;
+  bool took_last_look_ = false;
   mapping::MapScratchPtr scratch_ = mapping::NewMapScratch();
   mapping::MappedRow mapped_;
 

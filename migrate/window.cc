@@ -12,12 +12,24 @@ constexpr std::uint64_t kOwnerOverheadBytes = 64;
 }  // namespace
 
 std::shared_ptr<ChunkWindow> WindowBook::Open(const job::CatalogTable* table, const CopyMark& from) {
-  const std::lock_guard lock(mutex_);
   auto window = std::make_shared<ChunkWindow>();
   window->table = table;
   window->from = from;
+  return Add(std::move(window));
+}
+
+std::shared_ptr<ChunkWindow> WindowBook::OpenForKeys(const job::CatalogTable* table,
+                                                     std::vector<std::string> owner_ids) {
+  auto window = std::make_shared<ChunkWindow>();
+  window->table = table;
+  window->keys = std::move(owner_ids);
+  return Add(std::move(window));
+}
+
+std::shared_ptr<ChunkWindow> WindowBook::Add(std::shared_ptr<ChunkWindow> window) {
+  const std::lock_guard lock(mutex_);
   window->must_see = must_see_;
-  if (const auto xa = xa_owners_.find(table->ordinal); xa != xa_owners_.end()) {
+  if (const auto xa = xa_owners_.find(window->table->ordinal); xa != xa_owners_.end()) {
     window->touched = xa->second.owners;
     window->locking_read = xa->second.too_many;
   }

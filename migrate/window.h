@@ -41,6 +41,7 @@ enum class WindowState : std::uint8_t { kRecording, kRead, kMerged, kVoided };
 struct ChunkWindow {
   const job::CatalogTable* table = nullptr;
   CopyMark from;                                // the mark before this chunk
+  std::vector<std::string> keys;                // owner ids: a chunk of these rows, and of no range
   mysql::SourcePosition must_see;               // S0
   bool locking_read = false;                    // the read must wait for row locks (see WindowBook::RecordXa)
   ChunkData data;                               // set by Submit
@@ -59,6 +60,7 @@ class WindowBook {
 
   // Readers.
   std::shared_ptr<ChunkWindow> Open(const job::CatalogTable* table, const CopyMark& from);
+  std::shared_ptr<ChunkWindow> OpenForKeys(const job::CatalogTable* table, std::vector<std::string> owner_ids);
   void Submit(const std::shared_ptr<ChunkWindow>& window, ChunkData data);
   void Void(const std::shared_ptr<ChunkWindow>& window);
   // Waits a little for any window to change its state.
@@ -77,6 +79,7 @@ class WindowBook {
   bool empty();
 
  private:
+  std::shared_ptr<ChunkWindow> Add(std::shared_ptr<ChunkWindow> window);
   struct XaOwners {
     std::unordered_set<std::string> owners;
     bool too_many = false;

@@ -101,6 +101,15 @@ TEST(OwnerKey, GoldenBytes) {
                         "a\0\xFF"
                         "b\0\x01",
                         22));
+  const std::vector<std::size_t> key = {0, 1, 2};
+  const std::string whole =
+      KeyOf(schema, {Value::Int(-1), Value::UInt(258), Value::Bytes(std::string_view("a\0b", 3))});
+  EXPECT_EQ(DecodeOwnerKey(schema, key, whole),
+            (std::vector<std::string>{"-1", "258", std::string(std::string_view("a\0b", 3))}));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_EQ(DecodeOwnerKey(schema, key, std::string_view(whole).substr(0, size)), std::nullopt) << size;
+  }
+  EXPECT_EQ(DecodeOwnerKey(schema, key, whole + "x"), std::nullopt);
   EXPECT_EQ(KeyOf(schema, {Value::Int(0)}), std::string("\x80\0\0\0\0\0\0\0", 8));
   EXPECT_EQ(KeyOf(schema, {Value::Null()}), "bad: a key column is NULL or of an unexpected kind");
   EXPECT_EQ(KeyOf(schema, {Value::Absent()}), "bad: a key column is not in the row image");

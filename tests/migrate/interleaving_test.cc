@@ -100,6 +100,58 @@ TEST_P(Interleaving, LastChunkHeldInOneLane_RowsUpdated_OtherLaneHasTheUpdateMea
   EXPECT_EQ(TargetRowsWith("new"), 10);
 }
 
+// Target keys that clash: rows of one account and second have one target key here.
+class Clash : public Interleaving {
+ protected:
+  void SetUp() override {
+    Interleaving::SetUp();
+    for (auto& [column, expression] : config_.mappings[0].columns) {
+      if (column == "msg_id") expression = "ctime";
+    }
+  }
+  void ExpectRun(std::uint64_t dead_letters) {
+    const auto summary = Run();
+    ASSERT_TRUE(summary.ok()) << summary.status().message();
+    EXPECT_EQ(summary->dead_letters, dead_letters);
+  }
+};
+
+TEST_P(Clash, TwoOwnersWithOneTargetKey_Copied_WinnerDeleted_LoserArrives) {
+  OnSource("INSERT INTO legacy.msg (id, uid, body) VALUES (11, 1, 'old-11')");
+  ExpectRun(1);
+  EXPECT_EQ(TargetRows(), 10);
+  const bool first_won = TargetRowsWith("old-1") == 1;
+  EXPECT_EQ(TargetRowsWith("old-11"), first_won ? 0 : 1);
+  OnSource(fmt::format("DELETE FROM legacy.msg WHERE id = {}", first_won ? 1 : 11));
+  ExpectRun(0);
+  EXPECT_EQ(TargetRows(), 10);
+  EXPECT_EQ(TargetRowsWith(first_won ? "old-11" : "old-1"), 1);
+}
+
+TEST_P(Clash, TwoOwnersWithOneTargetKey_LoserUpdatedElsewhere_BothArrive) {
+  OnSource("INSERT INTO legacy.msg (id, uid, body) VALUES (11, 1, 'old-11')");
+  ExpectRun(1);
+  OnSource(fmt::format("UPDATE legacy.msg SET ctime = ctime + 1 WHERE id = {}", TargetRowsWith("old-1") == 1 ? 11 : 1));
+  ExpectRun(0);
+  EXPECT_EQ(TargetRows(), 11);
+}
+
+TEST_P(Clash, GroupInSeveralTransactions_TwoOwnersExchangeTheirTargetKey_BothArrive) {
+  ExpectRun(0);
+  config_.apply.batch_bytes_max = 1;
+  auto session = SourceSession();
+  for (const char* sql : {"START TRANSACTION", "UPDATE legacy.msg SET uid = 2, body = 'new-1' WHERE id = 1",
+                          "UPDATE legacy.msg SET uid = 1, body = 'new-2' WHERE id = 2", "COMMIT"}) {
+    SL_ASSERT_OK(session->Execute(sql, "exchange"));
+  }
+  ExpectRun(0);
+  EXPECT_EQ(TargetRows(), 10);
+  EXPECT_EQ(TargetRowsWith("new-1"), 1);
+  EXPECT_EQ(TargetRowsWith("new-2"), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, Clash, ::testing::Values(Flavour::kMariaDb, Flavour::kMySql), FlavourParamName);
+
 // Between the passage of the first chunk and the opening of the second, a commit is streamed and applied but not
 // visible.
 class Stalled : public Interleaving {
