@@ -1,9 +1,11 @@
 #include "base/events.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <mutex>
 
@@ -37,6 +39,23 @@ struct AppendValue {
   void operator()(const std::string& v) const { AppendJsonString(out, v); }
 };
 
+// Writes all of it, however slow the reader: a supervisor that waits for an event must not miss it. False when nobody
+// can read it any more.
+bool WriteAll(int fd, std::string_view rest) {
+  while (!rest.empty()) {
+    const ssize_t n = write(fd, rest.data(), rest.size());
+    if (n > 0) {
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {  // the supervisor's end made it non-blocking
+      pollfd room{fd, POLLOUT, 0};
+      if (poll(&room, 1, -1) < 0 && errno != EINTR) return false;
+    } else if (n == 0 || errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 void OpenEvents(int fd) { g_fd.store(fd); }
@@ -54,15 +73,7 @@ void EmitEvent(std::string_view event, const std::vector<EventField>& fields) {
   }
   line += "}\n";
   const std::lock_guard lock(g_mutex);
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t n = write(fd, rest.data(), rest.size());
-    if (n <= 0) {  // the supervisor is gone: go on without events
-      g_fd.store(-1);
-      return;
-    }
-    rest.remove_prefix(static_cast<std::size_t>(n));
-  }
+  if (!WriteAll(fd, line)) g_fd.store(-1);  // go on without events
 }
 
 }  // namespace shardlift::base
