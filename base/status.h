@@ -73,7 +73,7 @@ class [[nodiscard]] Status {
 
 inline Status Ok() { return {}; }
 
-// The documented exit code of a command that ends with this status (docs/exit-codes in README and docs/runbook.md).
+// The documented exit code of a command that ends with this status (the table in docs/runbook.md).
 int ExitCodeOf(const Status& status);
 std::string_view CodeName(Code code);
 
