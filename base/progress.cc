@@ -70,9 +70,10 @@ std::string FormatProgress(const ProgressSnapshot& snapshot) {
 }
 
 ProgressReporter::ProgressReporter(std::string title, ProgressOptions options)
-    : options_(std::move(options)), sampled_at_(std::chrono::steady_clock::now()) {
+    : options_(std::move(options)),
+      terminal_(!options_.sink && isatty(STDERR_FILENO) == 1),
+      sampled_at_(std::chrono::steady_clock::now()) {
   state_.title = std::move(title);
-  terminal_ = !options_.sink && isatty(STDERR_FILENO) == 1;
   if (options_.enabled) thread_ = std::thread([this] { Loop(); });
 }
 
