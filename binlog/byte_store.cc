@@ -6,8 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "base/check.h"
 
@@ -42,8 +43,13 @@ base::Status ByteStore::Spill() {
   if (fd_ < 0) {
     std::string directory = options_.directory;
     if (directory.empty()) {
-      const char* from_environment = std::getenv("TMPDIR");
-      directory = from_environment != nullptr && *from_environment != '\0' ? from_environment : "/tmp";
+      std::error_code error;
+      directory = std::filesystem::temp_directory_path(error);
+      if (error) {
+        return {base::Code::kEnvironment, fmt::format("there is no directory for large transactions: {}; give a "
+                                                      "writable one with TMPDIR",
+                                                      error.message())};
+      }
     }
     fd_ = OpenUnnamed(directory);
     if (fd_ < 0) {

@@ -14,7 +14,7 @@ namespace shardlift::binlog {
 
 struct SpillOptions {
   std::uint64_t memory_bytes_max = 32ull << 20;  // of one group
-  std::string directory;                         // empty: $TMPDIR, else /tmp
+  std::string directory;                         // empty: TMPDIR, else /tmp
 };
 
 class ByteStore {
