@@ -7,10 +7,11 @@
 
 namespace shardlift::binlog {
 
-GroupReader::GroupReader(GroupReaderOptions options) : options_(std::move(options)) {
-  file_ = options_.start.file;
-  offset_ = options_.start.offset;
-  boundary_ = options_.start;
+GroupReader::GroupReader(GroupReaderOptions options)
+    : options_(std::move(options)),
+      file_(options_.start.file),
+      offset_(options_.start.offset),
+      boundary_(options_.start) {
   format_.checksum = options_.checksum_at_start;
 }
 

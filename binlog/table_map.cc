@@ -17,7 +17,7 @@ enum : std::uint8_t { kFieldSignedness = 1, kFieldColumnName = 4 };
 WireColumn StringColumn(std::uint8_t type, std::uint8_t length) {
   WireColumn column;
   if ((type & 0x30) != 0x30) {
-    column.type = static_cast<WireType>(type | 0x30);
+    column.type = static_cast<WireType>(type | 0x30);  // NOLINT(clang-analyzer-optin.core.*): checked by ReadColumn
     column.size = static_cast<std::uint16_t>(length | (((type & 0x30) ^ 0x30) << 4));
   } else {
     column.type = static_cast<WireType>(type);

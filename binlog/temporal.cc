@@ -23,7 +23,7 @@ bool ValidDateTime(const TimeParts& p) { return ValidDate(p) && p.hour <= 23 && 
 unsigned ReadFraction(Cursor& in, unsigned fraction) {
   const unsigned bytes = (fraction + 1) / 2;
   const auto value = static_cast<unsigned>(in.Big(bytes));
-  const unsigned units = kPowersOf10[2 * bytes];
+  const unsigned units = kPowersOf10[std::size_t{2} * bytes];
   if (value >= units) in.Fail();
   return in.ok() ? value * (kPowersOf10[6] / units) : 0;
 }
@@ -152,7 +152,7 @@ std::string_view ReadTime2(Cursor& in, unsigned fraction, Arena& arena) {
   parts.hour = static_cast<unsigned>((whole >> 12) & 1023);
   parts.minute = static_cast<unsigned>((whole >> 6) & 63);
   parts.second = static_cast<unsigned>(whole & 63);
-  const std::int64_t micros = part * (kPowersOf10[6] / kPowersOf10[2 * bytes]);
+  const std::int64_t micros = part * (kPowersOf10[6] / kPowersOf10[std::size_t{2} * bytes]);
   parts.micros = static_cast<unsigned>(std::min<std::int64_t>(micros, 1000000));
   return TimeText(in, parts, fraction, arena);
 }
