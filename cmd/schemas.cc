@@ -12,10 +12,6 @@ namespace {
 using base::Result;
 using base::Status;
 
-// How store::CheckSchema ends its message when the only fault is that tables are missing; its code is the same for
-// both.
-constexpr std::string_view kMissingRemedy = "run schema apply";
-
 Result<std::unique_ptr<mysql::Session>> OpenShard(const job::ShardConfig& shard) {
   auto session = mysql::Session::Open(shard.endpoint, mysql::SessionOptions());
   if (!session.ok()) return session.status().WithContext("shard " + shard.endpoint.name);
@@ -24,10 +20,8 @@ Result<std::unique_ptr<mysql::Session>> OpenShard(const job::ShardConfig& shard)
 
 Result<SchemaState> CompareOne(const job::ShardConfig& shard) {
   SL_ASSIGN(const auto session, OpenShard(shard));
-  const Status status = store::CheckSchema(*session, shard.database);
-  if (status.ok()) return SchemaState::kComplete;
-  if (status.code() == base::Code::kRefused && status.message().ends_with(kMissingRemedy)) return SchemaState::kMissing;
-  return status;
+  SL_ASSIGN(const auto missing, store::MissingTables(*session, shard.database));
+  return missing.empty() ? SchemaState::kComplete : SchemaState::kMissing;
 }
 
 }  // namespace

@@ -164,19 +164,8 @@ Status CompareTable(const TableDefinition& wanted, const LiveTable& live, mysql:
   return status.ok() ? status : Status(status.code(), status.message() + remedy);
 }
 
-// Compares the tables that exist; names of missing ones go to `missing`.
-Status CompareAll(mysql::Session& session, std::string_view database, std::vector<std::string>* missing) {
-  SL_ASSIGN(LiveTables live, ReadLiveTables(session, database));
-  for (const TableDefinition& wanted : TableDefinitions()) {
-    auto found = live.find(wanted.name);
-    if (found == live.end()) {
-      missing->push_back(wanted.name);
-      continue;
-    }
-    std::string place = "shard " + session.endpoint().Text() + ": " + std::string(database) + "." + wanted.name;
-    SL_TRY(CompareTable(wanted, found->second, session.flavour(), place));
-  }
-  return base::Ok();
+std::string PlaceOf(const mysql::Session& session, std::string_view database, std::string_view table) {
+  return "shard " + session.endpoint().Text() + ": " + std::string(database) + "." + std::string(table);
 }
 
 }  // namespace
@@ -201,9 +190,22 @@ std::vector<std::string> ShardDdl(mysql::Flavour /*flavour*/) {
   return ddl;
 }
 
-Status ApplySchema(mysql::Session& session, std::string_view database) {
+base::Result<std::vector<std::string>> MissingTables(mysql::Session& session, std::string_view database) {
+  SL_ASSIGN(LiveTables live, ReadLiveTables(session, database));
   std::vector<std::string> missing;
-  SL_TRY(CompareAll(session, database, &missing));
+  for (const TableDefinition& wanted : TableDefinitions()) {
+    const auto found = live.find(wanted.name);
+    if (found == live.end()) {
+      missing.emplace_back(wanted.name);
+    } else {
+      SL_TRY(CompareTable(wanted, found->second, session.flavour(), PlaceOf(session, database, wanted.name)));
+    }
+  }
+  return missing;
+}
+
+Status ApplySchema(mysql::Session& session, std::string_view database) {
+  SL_ASSIGN(std::vector<std::string> missing, MissingTables(session, database));
   if (missing.empty()) return base::Ok();
   const std::string quoted = mysql::QuoteIdentifier(database);
   SL_TRY(session.Execute("CREATE DATABASE IF NOT EXISTS " + quoted + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
@@ -211,15 +213,10 @@ Status ApplySchema(mysql::Session& session, std::string_view database) {
   for (const TableDefinition& table : TableDefinitions()) {
     SL_TRY(session.Execute(CreateTableSql(table, quoted + "."), std::string("create table ") + table.name));
   }
-  return CheckSchema(session, database);
-}
-
-Status CheckSchema(mysql::Session& session, std::string_view database) {
-  std::vector<std::string> missing;
-  SL_TRY(CompareAll(session, database, &missing));
+  SL_ASSIGN(missing, MissingTables(session, database));
   if (missing.empty()) return base::Ok();
-  return Status(Code::kRefused, "shard " + session.endpoint().Text() + ": table " + std::string(database) + "." +
-                                    missing.front() + " is missing: run schema apply");
+  return Status(Code::kRefused, PlaceOf(session, database, missing.front()) +
+                                    " is missing right after it was created: see whether another program drops it");
 }
 
 }  // namespace shardlift::store

@@ -18,18 +18,18 @@ namespace shardlift::store {
 
 // How a target column's bytes travel and compare.
 enum class TargetKind : std::uint8_t {
-  kUnsigned,  // decimal text; `bits` limits it
-  kDateTime6, // "YYYY-MM-DD hh:mm:ss.ffffff" UTC
-  kBinary,    // bytes, at most `length_max`
-  kJson,      // UTF-8 JSON text
+  kUnsigned,   // decimal text, at most `limit`
+  kDateTime6,  // "YYYY-MM-DD hh:mm:ss.ffffff" UTC
+  kBinary,     // bytes, at most `limit` of them
+  kJson,       // UTF-8 JSON text
 };
 
 struct TargetColumn {
   std::string name;
   TargetKind kind;
-  std::uint64_t limit;     // kUnsigned: largest value; kBinary and kJson: most bytes
+  std::uint64_t limit;  // kUnsigned: largest value; kBinary and kJson: most bytes
   bool nullable;
-  const char* default_sql; // used when a mapping does not name the column; nullptr: the mapping must name it
+  const char* default_sql;  // used when a mapping does not name the column; nullptr: the mapping must name it
 };
 
 // The columns a mapping fills, in table order; `bucket` first and the owner columns last are filled by the tool:
@@ -46,7 +46,7 @@ std::vector<std::string> ShardDdl(mysql::Flavour flavour);
 // wanted ones. kRefused naming shard, table and column when a table is already there with other columns or keys;
 // nothing is created in that case (the comparison runs first).
 base::Status ApplySchema(mysql::Session& session, std::string_view database);
-// The comparison alone. kRefused as above; missing tables are a kRefused too ("run schema apply").
-base::Status CheckSchema(mysql::Session& session, std::string_view database);
+// The comparison alone: the names of the tables that are missing, none when the schema is complete. kRefused as above.
+base::Result<std::vector<std::string>> MissingTables(mysql::Session& session, std::string_view database);
 
 }  // namespace shardlift::store
