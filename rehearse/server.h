@@ -64,8 +64,8 @@ class ServerGroup {
   std::unique_ptr<Impl> impl_;
 };
 
-// Where the MySQL programs are: $SHARDLIFT_MYSQL_ROOT, else the directory scripts/deps.sh made
-// (/var/cache/shardlift/mysql-root). kEnvironment with the remedy when there is none.
+// Where the MySQL programs are: $SHARDLIFT_MYSQL_ROOT, else an ordinary user's own (~/.cache/shardlift/mysql-root),
+// else the one scripts/deps.sh made (/var/cache/shardlift/mysql-root). kEnvironment with the remedy when there is none.
 base::Result<std::string> MySqlRoot();
 
 }  // namespace shardlift::rehearse

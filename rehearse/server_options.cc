@@ -12,7 +12,24 @@ namespace {
 
 using mysql::Flavour;
 
-constexpr const char* kMySqlRootDefault = "/var/cache/shardlift/mysql-root";
+constexpr const char* kSystemMySqlRoot = "/var/cache/shardlift/mysql-root";
+
+std::string FromEnvironment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+bool HasMySqlServer(const std::string& root) { return access((root + "/usr/sbin/mysqld").c_str(), X_OK) == 0; }
+
+// Where an ordinary user keeps a root of their own; mysql_root in scripts/lib.sh says the same.
+std::string OwnMySqlRoot() {
+  std::string cache = FromEnvironment("XDG_CACHE_HOME");
+  if (cache.empty()) {
+    const std::string home = FromEnvironment("HOME");
+    cache = (home.empty() ? "/nonexistent" : home) + "/.cache";
+  }
+  return cache + "/shardlift/mysql-root";
+}
 
 // MySQL lies in a root of its own and runs without chroot: its own loader finds its own libraries.
 std::vector<std::string> MySqlProgram(const std::string& root) {
@@ -42,10 +59,9 @@ std::string FirstExecutable(std::initializer_list<const char*> paths) {
 std::string_view FlavourText(Flavour flavour) { return flavour == Flavour::kMySql ? "MySQL" : "MariaDB"; }
 
 base::Result<std::string> MySqlRoot() {
-  const char* from_environment = std::getenv("SHARDLIFT_MYSQL_ROOT");  // NOLINT(concurrency-mt-unsafe)
-  const std::string root =
-      from_environment != nullptr && *from_environment != '\0' ? from_environment : kMySqlRootDefault;
-  if (access((root + "/usr/sbin/mysqld").c_str(), X_OK) == 0) return root;
+  std::string root = FromEnvironment("SHARDLIFT_MYSQL_ROOT");
+  if (root.empty()) root = geteuid() != 0 && HasMySqlServer(OwnMySqlRoot()) ? OwnMySqlRoot() : kSystemMySqlRoot;
+  if (HasMySqlServer(root)) return root;
   return base::Status(base::Code::kEnvironment,
                       fmt::format("no MySQL server in {}: run scripts/deps.sh, or set SHARDLIFT_MYSQL_ROOT", root));
 }
