@@ -75,7 +75,8 @@ TEST(MigrateState, FollowsEvents) {
 }
 
 constexpr std::string_view kVerify = R"({"schema":"shardlift.verify/1","rows_compared":10,"findings":[
-  {"kind":"missing","origin":1,"table_ordinal":3,"table":"im_0.msg_03","owner_key":"00ff","shard":"s0"},
+  {"kind":"missing","origin":1,"table_ordinal":3,"table":"im_0.msg_03","owner_key":"00ff","shard":"",
+   "expected_shard":"s0"},
   {"kind":"differs","origin":2,"table_ordinal":4,"owner_key":"0a","shard":"s1","columns":["body","status"]}],
   "counts":{"missing":1,"differs":1},"per_shard":[{"shard":"s0","rows":4},{"shard":"s1","rows":6}],
   "per_mapping":[{"mapping":"im","source_rows":9,"kept":8,"left_behind":1,"equal":7}]})";
@@ -125,6 +126,8 @@ TEST(Report, TextAndJsonTellTheSame) {
   EXPECT_THAT(text, HasSubstr("NOT FOUND"));
   EXPECT_THAT(text, HasSubstr("lag 2 s, at table im_0.msg_03 after 12"));
   EXPECT_THAT(text, HasSubstr("--seed 77"));
+  EXPECT_THAT(text, HasSubstr("missing im_0.msg_03 origin 1 table 3 key 00FF expected on s0\n"));
+  EXPECT_THAT(text, HasSubstr("key 0A on s1 columns body,status\n"));
   EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 40);
   const auto json = nlohmann::json::parse(ReportJson(report));
   EXPECT_EQ(json["schema"], "shardlift.rehearse/1");
