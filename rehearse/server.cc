@@ -1,16 +1,13 @@
 #include "rehearse/server.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -22,6 +19,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "rehearse/loopback.h"
 #include "rehearse/server_options.h"
 #include "rehearse/watchdog.h"
 
@@ -38,50 +36,29 @@ constexpr int kPortAttempts = 5;
 
 base::Status Environment(std::string message) { return {base::Code::kEnvironment, std::move(message)}; }
 
-// A port outside the range the system gives to outgoing connections, so that a killed server's port stays free.
-base::Result<std::uint16_t> FreePort() {
-  static std::mt19937 random(std::random_device{}());
-  for (int attempt = 0; attempt < 200; ++attempt) {
-    const auto port = static_cast<std::uint16_t>(std::uniform_int_distribution<int>(15000, 32000)(random));
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) break;
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int rc = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    close(fd);
-    if (rc == 0) return port;
-  }
-  return Environment("no free loopback port between 15000 and 32000");
-}
-
-// True once the server greets: init files have run by then, and logins work.
-bool Greets(std::uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
-  const timeval timeout{0, 200000};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  bool greeted = false;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    std::array<unsigned char, 5> head{};
-    // Length 3, sequence 1, then protocol version 10; 0xFF is an error packet.
-    greeted = recv(fd, head.data(), head.size(), MSG_WAITALL) == 5 && head[4] == 10;
-  }
-  close(fd);
-  return greeted;
-}
-
 std::string RandomPassword() {
   static constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
   std::random_device random;
   std::string out;
   for (int i = 0; i < 24; ++i) out += kAlphabet[random() % kAlphabet.size()];
   return out;
+}
+
+// Servers that do not run as root must be able to pass through every directory above theirs.
+base::Status CheckPassable(const std::string& path, uid_t uid, gid_t gid) {
+  std::error_code error;
+  for (auto at = std::filesystem::canonical(path, error); at.has_relative_path(); at = at.parent_path()) {
+    struct stat found{};
+    if (stat(at.c_str(), &found) != 0) continue;
+    const mode_t needed = found.st_uid == uid ? S_IXUSR : found.st_gid == gid ? S_IXGRP : S_IXOTH;
+    if ((found.st_mode & needed) == 0) {
+      return Environment(
+          fmt::format("servers do not run as root, and their user (uid {}) cannot pass through {}; set TMPDIR to a "
+                      "directory that everybody may pass",
+                      uid, at.string()));
+    }
+  }
+  return base::Ok();
 }
 
 bool LogSaysPortInUse(const std::string& path) {
@@ -338,6 +315,7 @@ base::Result<std::unique_ptr<ServerGroup>> ServerGroup::Create(const std::string
     context.uid = user->pw_uid;
     context.gid = user->pw_gid;
     if (chmod(directory.c_str(), 0711) != 0) return Environment(fmt::format("{}: {}", directory, strerror(errno)));
+    SL_TRY(CheckPassable(directory, context.uid, context.gid));
   }
   return group;
 }

@@ -111,6 +111,21 @@ TEST(ServerGroup, FailureNamesTheServersLog) {
   EXPECT_NE(status.message().find("/bad/error.log"), std::string::npos) << status.message();
 }
 
+TEST(ServerGroup, ADirectoryTheServersCannotPassIsNamed) {
+  char path[] = "/tmp/shardlift-closed-XXXXXX";  // mode 0700
+  ASSERT_NE(mkdtemp(path), nullptr);
+  auto group = ServerGroup::Create(path);
+  // As an ordinary user the servers run as ourselves and pass.
+  EXPECT_EQ(group.ok(), geteuid() != 0);
+  if (!group.ok()) {
+    EXPECT_EQ(group.status().code(), base::Code::kEnvironment);
+    EXPECT_NE(group.status().message().find(path), std::string::npos) << group.status().message();
+  }
+  group = base::Status(base::Code::kInternal, "ended");
+  EXPECT_TRUE(std::filesystem::is_empty(path));
+  std::filesystem::remove(path);
+}
+
 // What the owner process of the kill test does: starts servers, tells the directory, sleeps.
 [[noreturn]] void OwnerMain(int fd, uid_t uid) {
   if (uid != 0 && (setgid(65534) != 0 || setuid(uid) != 0)) _exit(3);
