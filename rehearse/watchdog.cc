@@ -108,11 +108,13 @@ std::size_t FindPid(const WatchdogState& state, pid_t pid) {
 ReplyBody PollOne(WatchdogState& state, pid_t pid) {
   const std::size_t at = FindPid(state, pid);
   if (at == state.pid_count) return {ESRCH, pid, 0, 0};
+  siginfo_t info{};
+  if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return {errno, pid, 0, 0};
+  if (info.si_pid == 0) return {0, pid, 0, 0};
+  // What it may have left in its session; before it is reaped, while its number cannot belong to anybody else.
+  kill(-pid, SIGKILL);
   int wait_status = 0;
-  const pid_t ended = waitpid(pid, &wait_status, WNOHANG);
-  if (ended < 0) return {errno, pid, 0, 0};
-  if (ended == 0) return {0, pid, 0, 0};
-  kill(-pid, SIGKILL);  // what it may have left in its session
+  waitpid(pid, &wait_status, 0);
   state.pids[at] = state.pids[--state.pid_count];
   return {0, pid, 1, wait_status};
 }
@@ -132,11 +134,11 @@ void SleepMilliseconds(long milliseconds) {
 // Kills everything and removes the directory. Orphans of the programs come to us (child subreaper), so an empty set of
 // children means that nobody writes to the directory any more.
 void EndAll(const WatchdogState& state) {
-  for (int attempt = 0; attempt < 40; ++attempt) {
-    for (std::size_t i = 0; i < state.pid_count; ++i) {
-      kill(-state.pids[i], SIGKILL);
-      kill(state.pids[i], SIGKILL);
-    }
+  for (std::size_t i = 0; i < state.pid_count; ++i) {  // once: reaped numbers may soon belong to others
+    kill(-state.pids[i], SIGKILL);
+    kill(state.pids[i], SIGKILL);
+  }
+  for (int attempt = 0; attempt < 160; ++attempt) {
     pid_t ended = 0;
     while ((ended = waitpid(-1, nullptr, WNOHANG)) > 0) {
     }
