@@ -58,6 +58,7 @@ bool TakeIdentifier(std::string_view* text, std::string* name) {
 base::Result<Grants> Grants::Read(mysql::Session& session) {
   SL_ASSIGN(auto rows, session.Query("SHOW GRANTS", "read the user's privileges"));
   std::vector<std::string> lines;
+  lines.reserve(rows.rows.size());
   for (const auto& row : rows.rows) lines.push_back(row[0].value_or(""));
   return FromLines(lines);
 }

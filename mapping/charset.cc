@@ -36,7 +36,7 @@ std::vector<std::uint16_t> LoadGbk() {
   std::vector<std::uint16_t> table(0x80 * kGbkRow, 0);
   iconv_t converter = iconv_open("UTF-16LE", "GBK");
   // glibc's own converters come with the C library; without this one no gbk column can be read at all.
-  SL_CHECK(converter != reinterpret_cast<iconv_t>(-1));
+  SL_CHECK(converter != reinterpret_cast<iconv_t>(-1));  // NOLINT(performance-no-int-to-ptr): iconv's own value
   for (std::size_t first = 0x81; first <= 0xFE; ++first) {
     for (std::size_t second = 0x40; second <= 0xFE; ++second) {
       char in[2] = {static_cast<char>(first), static_cast<char>(second)};

@@ -62,7 +62,8 @@ int CanonicalFraction(std::string_view text) {
 
 std::int64_t SecondsOf(std::string_view text) {
   std::int64_t days = DaysFromCivil(Number(text, 0, 4), Number(text, 5, 2), Number(text, 8, 2));
-  return days * kSecondsPerDay + Number(text, 11, 2) * 3600 + Number(text, 14, 2) * 60 + Number(text, 17, 2);
+  return days * kSecondsPerDay + std::int64_t{3600} * Number(text, 11, 2) + std::int64_t{60} * Number(text, 14, 2) +
+         Number(text, 17, 2);
 }
 
 bool FormatSeconds(std::int64_t seconds, char* out) {

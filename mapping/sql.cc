@@ -8,8 +8,6 @@ namespace shardlift::mapping {
 
 namespace {
 
-using mysql::ColumnType;
-
 std::string Hex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
   std::string hex;

@@ -11,9 +11,7 @@
 
 namespace shardlift::mapping {
 
-using base::Code;
 using base::Status;
-using mysql::ColumnType;
 
 namespace {
 

@@ -15,7 +15,6 @@ constexpr std::uint64_t kFlagThroughGtid = 0x04;
 constexpr std::uint64_t kFirstEventOffset = 4;
 constexpr unsigned char kEof = 0xfe;
 constexpr unsigned long kEofBytesMax = 8;
-constexpr unsigned long kPacketError = packet_error;  // the library's; an unsigned int in an unsigned long
 
 void Put(std::string* out, std::uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>((value >> (8 * i)) & 0xFF));

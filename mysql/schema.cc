@@ -195,6 +195,7 @@ base::Result<std::vector<TableName>> ListTables(Session& session) {
                           "('information_schema', 'mysql', 'performance_schema', 'sys')",
                           "list the tables"));
   std::vector<TableName> names;
+  names.reserve(rows.rows.size());
   for (auto& row : rows.rows) names.push_back({row[0].value_or(""), row[1].value_or("")});
   std::sort(names.begin(), names.end());
   return names;
@@ -221,7 +222,7 @@ base::Result<TableSchema> ReadTableSchema(Session& session, const TableName& nam
 }
 
 std::string SelectItem(const Column& column) {
-  const std::string name = QuoteIdentifier(column.name);
+  std::string name = QuoteIdentifier(column.name);
   switch (column.type) {
     case ColumnType::kBit:
     case ColumnType::kEnum:

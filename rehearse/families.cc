@@ -99,6 +99,7 @@ std::uint32_t OriginOf(Family family) { return static_cast<std::uint32_t>(family
 
 std::vector<LegacyTable> AllTables() {
   std::vector<LegacyTable> tables;
+  tables.reserve(64 + kMonths.size() + 1);
   for (std::uint32_t n = 0; n < 64; ++n) {
     tables.push_back({Family::kIm, n / 32, n, fmt::format("im_{}", n / 16), fmt::format("msg_{:02}", n % 16)});
   }

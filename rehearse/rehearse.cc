@@ -75,6 +75,7 @@ base::Status Rehearsal::Phase(const std::string& name, const std::function<base:
 base::Status Rehearsal::StartServers() {
   SL_ASSIGN(servers_, ServerGroup::Create(options_.base_directory));
   std::vector<ServerSpec> specs;
+  specs.reserve(4);
   for (std::size_t i = 0; i < 2; ++i) {
     specs.push_back({fmt::format("source{}", i + 1), options_.pairing.sources[i], {"--max-binlog-size=64M"}});
   }

@@ -37,7 +37,7 @@ struct ReplyBody {
   int wait_status;
 };
 
-constexpr std::size_t kRequestBytesMax = 32 * 1024;
+constexpr std::size_t kRequestBytesMax = std::size_t{32} * 1024;
 constexpr std::size_t kArgumentsMax = 200;
 constexpr std::size_t kProgramsMax = 512;
 

@@ -52,7 +52,7 @@ std::string BucketSql(std::string_view account_type_sql, std::string_view accoun
   return fmt::format("({} & {})", h, buckets - 1);
 }
 
-base::Result<Router> Router::Create(std::uint32_t buckets, std::vector<BucketRange> ranges) {
+base::Result<Router> Router::Create(std::uint32_t buckets, const std::vector<BucketRange>& ranges) {
   if (buckets == 0 || buckets > kBucketsMax || !std::has_single_bit(buckets)) {
     return Status(Code::kUsage, "routing.buckets is " + Text(buckets) +
                                     ": it must be a power of two from 1 to 65536 (4096 is usual)");

@@ -35,7 +35,7 @@ struct BucketRange {
 class Router {
  public:
   // kUsage unless buckets is a power of two from 1 to 65536 and the ranges cover each bucket exactly once.
-  static base::Result<Router> Create(std::uint32_t buckets, std::vector<BucketRange> ranges);
+  static base::Result<Router> Create(std::uint32_t buckets, const std::vector<BucketRange>& ranges);
   // Equal contiguous ranges over `shards` shards.
   static std::vector<BucketRange> EqualRanges(std::uint32_t buckets, std::uint32_t shards);
 

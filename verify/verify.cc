@@ -88,6 +88,7 @@ class Workers {
     progress.SetTotal(total);
     running_ = count;
     std::vector<std::thread> threads;
+    threads.reserve(count);
     for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, &progress] { Work(progress); });
     while (running_.load() > 0) {
       progress.SetDone(context_.rows_done->load(std::memory_order_relaxed));
