@@ -3,34 +3,6 @@
 #include <fmt/format.h>
 
 namespace shardlift::binlog {
-namespace {
-
-class Servers : public ::testing::Environment {
- public:
-  void SetUp() override {
-    auto group = rehearse::ServerGroup::Create();
-    ASSERT_TRUE(group.ok()) << group.status().message();
-    group_ = std::move(*group);
-    rehearse::ServerSpec maria;
-    maria.name = "maria";
-    maria.flavour = mysql::Flavour::kMariaDb;
-    rehearse::ServerSpec my;
-    my.name = "mysql";
-    my.flavour = mysql::Flavour::kMySql;
-    const base::Status status = group_->Start({maria, my});
-    ASSERT_TRUE(status.ok()) << status.message();
-  }
-  void TearDown() override { group_.reset(); }
-  rehearse::ServerGroup& group() { return *group_; }
-
- private:
-  std::unique_ptr<rehearse::ServerGroup> group_;
-};
-
-Servers* const g_servers = static_cast<Servers*>(::testing::AddGlobalTestEnvironment(new Servers));
-
-}  // namespace
-
 OwnedValue OwnedValue::From(const mysql::Value& v) {
   OwnedValue owned{v, {}};
   if (v.kind == mysql::ValueKind::kBytes) owned.bytes = v.bytes;
@@ -58,39 +30,12 @@ std::string Describe(const mysql::Value& value) {
   return fmt::format("{} bytes '{}'", value.bytes.size(), text);
 }
 
-std::string FlavourOf(const ::testing::TestParamInfo<mysql::Flavour>& info) {
-  return std::string(mysql::FlavourName(info.param));
-}
-
-rehearse::Server& LiveTest::ServerOf(mysql::Flavour flavour) {
-  return g_servers->group().Get(flavour == mysql::Flavour::kMariaDb ? "maria" : "mysql");
-}
-
-std::unique_ptr<mysql::Session> LiveTest::Connect(mysql::Flavour flavour) {
-  auto session = mysql::Session::Open(ServerOf(flavour).endpoint(), {});
-  EXPECT_TRUE(session.ok()) << session.status().message();
-  return session.ok() ? std::move(*session) : nullptr;
-}
-
 void LiveTest::SetUp() {
-  session_ = Connect(GetParam());
-  ASSERT_NE(session_, nullptr);
-  Sql("DROP DATABASE IF EXISTS db");
-  Sql("CREATE DATABASE db CHARACTER SET utf8mb4");
-  Sql("USE db");
+  live::LiveTest::SetUp();
+  if (HasFatalFailure()) return;
+  UseFreshDatabase("db");
   Sql("CREATE TABLE marks (id INT PRIMARY KEY)");
   Watch("marks");
-}
-
-void LiveTest::SqlOn(mysql::Session& session, std::string_view sql) {
-  const base::Status status = session.Execute(sql, "test");
-  ASSERT_TRUE(status.ok()) << status.message() << "\n" << sql;
-}
-
-std::string LiveTest::One(std::string_view sql) {
-  auto rows = session_->Query(sql, "test");
-  EXPECT_TRUE(rows.ok()) << rows.status().message();
-  return rows.ok() && !rows->rows.empty() ? rows->rows[0][0].value_or("NULL") : "";
 }
 
 const mysql::TableSchema& LiveTest::Watch(const std::string& table) {
@@ -124,8 +69,8 @@ void LiveTest::OpenStreamAt(const mysql::SourcePosition& start) {
 
 std::vector<OwnedGroup> LiveTest::ReadAll() {
   const int mark = ++marks_;
-  auto other = Connect(GetParam());
-  SqlOn(*other, fmt::format("INSERT INTO db.marks VALUES ({})", mark));
+  const auto other = Connect();
+  live::SqlOn(*other, fmt::format("INSERT INTO db.marks VALUES ({})", mark));
   std::vector<OwnedGroup> groups;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (std::chrono::steady_clock::now() < deadline) {

@@ -1,5 +1,5 @@
-// What the tests on real servers share: one server of each flavour for the whole program, a reader of its binlog that
-// keeps owned copies, and a mark to know that everything written so far was read.
+// What the tests on real servers share: a reader of the binlog that keeps owned copies, and a mark to know that
+// everything written so far was read.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,8 +12,7 @@
 
 #include "binlog/stream.h"
 #include "mysql/schema.h"
-#include "mysql/session.h"
-#include "rehearse/server.h"
+#include "tests/live/live.h"
 
 namespace shardlift::binlog {
 
@@ -43,17 +42,9 @@ struct OwnedGroup {
   std::vector<OwnedChange> changes;
 };
 
-class LiveTest : public ::testing::TestWithParam<mysql::Flavour> {
+class LiveTest : public live::LiveTest {
  protected:
-  static rehearse::Server& ServerOf(mysql::Flavour flavour);
-  static std::unique_ptr<mysql::Session> Connect(mysql::Flavour flavour);
-
   void SetUp() override;
-
-  bool maria() const { return GetParam() == mysql::Flavour::kMariaDb; }
-  void Sql(std::string_view sql) { SqlOn(*session_, sql); }
-  static void SqlOn(mysql::Session& session, std::string_view sql);
-  std::string One(std::string_view sql);
 
   // Reads the schema of db.`table` and has the reader decode it from then on.
   const mysql::TableSchema& Watch(const std::string& table);
@@ -65,7 +56,6 @@ class LiveTest : public ::testing::TestWithParam<mysql::Flavour> {
   // "I 1 a", "U 1 a > 1 b", "D 1 b" of all changes but the marks.
   static std::vector<std::string> Texts(const std::vector<OwnedGroup>& groups);
 
-  std::unique_ptr<mysql::Session> session_;
   std::map<std::string, std::unique_ptr<mysql::TableSchema>, std::less<>> watched_;
   StreamOptions options_;  // OpenStream fills in the endpoint, the start and the tables
   std::unique_ptr<GroupStream> stream_;
@@ -74,6 +64,7 @@ class LiveTest : public ::testing::TestWithParam<mysql::Flavour> {
   int marks_ = 0;
 };
 
-std::string FlavourOf(const ::testing::TestParamInfo<mysql::Flavour>& info);
+using live::FlavourOf;
+using live::SqlOn;
 
 }  // namespace shardlift::binlog

@@ -62,7 +62,7 @@ class CommandsTest : public verify::testing::StoreTest {
     const std::size_t at = text.find(from);
     EXPECT_NE(at, std::string::npos);
     text.replace(at, from.size(), to);
-    const std::string path = Directory() + "/" + name;
+    const std::string path = live::Directory() + "/" + name;
     std::ofstream(path) << text;
     return path;
   }
@@ -175,8 +175,8 @@ TEST_F(CommandsTest, VerifyBeforeAnyMigrateIsRefusedNotClean) {
 }
 
 TEST_F(CommandsTest, AWrongPasswordIsAUsageErrorAndIsNotShown) {
-  std::ofstream(Directory() + "/wrong.secret") << "correct-horse\n";
-  const std::string job = ChangedJob("wrong.json", Directory() + "/legacy_maria.secret", Directory() + "/wrong.secret");
+  std::ofstream(live::Directory() + "/wrong.secret") << "correct-horse\n";
+  const std::string job = ChangedJob("wrong.json", live::Directory() + "/legacy_maria.secret", live::Directory() + "/wrong.secret");
   for (const char* command : {"plan", "migrate", "verify"}) {
     const Output output = RunProgram({command, "-c", job});
     EXPECT_EQ(output.exit_code, 2) << output.err;
@@ -185,7 +185,7 @@ TEST_F(CommandsTest, AWrongPasswordIsAUsageErrorAndIsNotShown) {
 }
 
 TEST_F(CommandsTest, APatternThatMatchesNothingIsAUsageError) {
-  std::ofstream(Directory() + "/typo.mapping.json")
+  std::ofstream(live::Directory() + "/typo.mapping.json")
       << R"({"name": "typo", "origin": 9, "match": ["im_0.mgs_*"], "key": ["id"], "columns": {"account_type": "1"}})";
   const std::string job = ChangedJob("typo.json", "\"mappings\": [", "\"mappings\": [\"typo.mapping.json\", ");
   const Output output = RunProgram({"plan", "-c", job});
@@ -195,12 +195,12 @@ TEST_F(CommandsTest, APatternThatMatchesNothingIsAUsageError) {
 
 TEST_F(CommandsTest, AServerThatIsDownIsExitCodeThree) {
   CloseSessions();
-  SL_ASSERT_OK(Group().Get("legacy_mysql").KillNow());
+  SL_ASSERT_OK(live::Get("legacy_mysql").KillNow());
   for (const char* command : {"plan", "migrate", "verify"}) {
     const Output output = RunProgram({command, "-c", JobPath()});
     EXPECT_EQ(output.exit_code, 3) << command << ": " << output.err;
   }
-  SL_ASSERT_OK(Group().Get("legacy_mysql").StartAgain());
+  SL_ASSERT_OK(live::Get("legacy_mysql").StartAgain());
 }
 
 TEST_F(CommandsTest, BothServersComputeTheBucketThatRoutePrints) {

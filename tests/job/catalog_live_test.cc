@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "job/catalog.h"
-#include "live.h"
+#include "tests/job/live.h"
 
 namespace shardlift::job {
 namespace {

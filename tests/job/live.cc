@@ -1,63 +1,15 @@
-#include "live.h"
+#include "tests/job/live.h"
 
 #include <fmt/format.h>
 
 #include "store/message_table.h"
 
 namespace shardlift::job {
-namespace {
-
-rehearse::ServerGroup* g_group = nullptr;
-
-class ServerEnvironment : public ::testing::Environment {
- public:
-  void SetUp() override {
-    auto group = rehearse::ServerGroup::Create();
-    ASSERT_TRUE(group.ok()) << group.status().message();
-    group_ = std::move(group).value();
-    const base::Status status = group_->Start({{"maria", mysql::Flavour::kMariaDb, {}},
-                                               {"mysql", mysql::Flavour::kMySql, {}},
-                                               {"nolog", mysql::Flavour::kMariaDb, {"--skip-log-bin"}}});
-    ASSERT_TRUE(status.ok()) << status.message();
-    g_group = group_.get();
-  }
-  void TearDown() override {
-    g_group = nullptr;
-    group_.reset();
-  }
-
- private:
-  std::unique_ptr<rehearse::ServerGroup> group_;
-};
-
-const ::testing::Environment* const g_environment = ::testing::AddGlobalTestEnvironment(new ServerEnvironment);
-
-}  // namespace
-
-rehearse::Server& LiveJobTest::ServerOf(std::string_view name) { return g_group->Get(name); }
-
-std::unique_ptr<mysql::Session> LiveJobTest::Connect(std::string_view server) {
-  auto session = mysql::Session::Open(ServerOf(server).endpoint(), {});
-  EXPECT_TRUE(session.ok()) << session.status().message();
-  return session.ok() ? std::move(session).value() : nullptr;
-}
-
-void LiveJobTest::Sql(std::string_view server, std::string_view sql) {
-  auto session = Connect(server);
-  ASSERT_NE(session, nullptr);
-  const base::Status status = session->Execute(sql, "test");
-  ASSERT_TRUE(status.ok()) << status.message() << "\n" << sql;
-}
-
-std::string LiveJobTest::One(std::string_view server, std::string_view sql) {
-  auto session = Connect(server);
-  if (session == nullptr) return {};
-  auto rows = session->Query(sql, "test");
-  EXPECT_TRUE(rows.ok()) << rows.status().message() << "\n" << sql;
-  if (!rows.ok()) return {};
-  auto one = rows->Single();
-  EXPECT_TRUE(one.ok()) << one.status().message() << "\n" << sql;
-  return one.ok() ? *one : std::string();
+rehearse::Server& LiveJobTest::ServerOf(std::string_view name) {
+  live::Start({{"maria", mysql::Flavour::kMariaDb, {}},
+               {"mysql", mysql::Flavour::kMySql, {}},
+               {"nolog", mysql::Flavour::kMariaDb, {"--skip-log-bin"}}});
+  return live::Get(name);
 }
 
 void LiveJobTest::Reset() {
@@ -75,10 +27,9 @@ void LiveJobTest::Reset() {
   }
   const std::pair<const char*, const char*> shards[] = {{"maria", "store_0"}, {"mysql", "store_1"}};
   for (const auto& [server, database] : shards) {
-    auto session = Connect(server);
+    const auto session = Connect(server);
     ASSERT_NE(session, nullptr);
-    const base::Status status = store::ApplySchema(*session, database);
-    ASSERT_TRUE(status.ok()) << status.message();
+    SL_ASSERT_OK(store::ApplySchema(*session, database));
   }
 }
 

@@ -9,8 +9,7 @@
 #include <string_view>
 
 #include "job/config.h"
-#include "mysql/session.h"
-#include "rehearse/server.h"
+#include "tests/live/live.h"
 
 namespace shardlift::job {
 
@@ -18,9 +17,13 @@ class LiveJobTest : public ::testing::Test {
  protected:
   // "maria" and "mysql" are sources and hold the shards as well; "nolog" is a MariaDB without a binary log.
   static rehearse::Server& ServerOf(std::string_view name);
-  static std::unique_ptr<mysql::Session> Connect(std::string_view server);
-  static void Sql(std::string_view server, std::string_view sql);
-  static std::string One(std::string_view server, std::string_view sql);
+  static std::unique_ptr<mysql::Session> Connect(std::string_view server) {
+    return live::Connect(ServerOf(server).endpoint());
+  }
+  static void Sql(std::string_view server, std::string_view sql) { live::SqlOn(ServerOf(server).endpoint(), sql); }
+  static std::string One(std::string_view server, std::string_view sql) {
+    return live::OneOn(ServerOf(server).endpoint(), sql);
+  }
 
   // Empty databases: old (two legacy tables) on each source, store_0 and store_1 with the tool's tables on the sources.
   static void Reset();

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "job/preflight.h"
-#include "live.h"
+#include "tests/job/live.h"
 
 namespace shardlift::job {
 namespace {

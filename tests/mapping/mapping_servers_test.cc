@@ -8,9 +8,8 @@
 
 #include "mapping/owner_key.h"
 #include "mapping/sql.h"
-#include "mysql/session.h"
-#include "rehearse/server.h"
 #include "store/message_table.h"
+#include "tests/live/live.h"
 #include "tests/mapping/random_rows.h"
 #include "tests/mapping/support.h"
 
@@ -29,42 +28,15 @@ struct TableRows {
   std::vector<std::vector<mysql::Value>> rows;
 };
 
-class MappingOnServers : public ::testing::TestWithParam<const char*> {
+class MappingOnServers : public live::LiveTest {
  protected:
-  static void SetUpTestSuite() {
-    auto group = rehearse::ServerGroup::Create();
-    ASSERT_TRUE(group.ok()) << group.status().message();
-    group_ = std::move(group).value().release();
-    base::Status status =
-        group_->Start({{"mariadb", mysql::Flavour::kMariaDb, {}}, {"mysql", mysql::Flavour::kMySql, {}}});
-    ASSERT_TRUE(status.ok()) << status.message();
-  }
-  static void TearDownTestSuite() {
-    delete group_;
-    group_ = nullptr;
-  }
-  void SetUp() override {
-    auto session = mysql::Session::Open(group_->Get(GetParam()).endpoint(), {});
-    ASSERT_TRUE(session.ok()) << session.status().message();
-    session_ = std::move(session).value();
-  }
-  void Run(const std::string& sql) {
-    base::Status status = session_->Execute(sql, "test");
-    ASSERT_TRUE(status.ok()) << status.message() << "\n" << sql.substr(0, 400);
-  }
-  mysql::Rows Query(const std::string& sql) {
-    auto rows = session_->Query(sql, "test");
-    EXPECT_TRUE(rows.ok()) << rows.status().message() << "\n" << sql.substr(0, 2000);
-    return rows.ok() ? std::move(rows).value() : mysql::Rows();
-  }
-
   // Fills a table with the generator's rows, 500 a statement.
   template <class Generator>
   void Fill(const std::string& table, int rows, Generator&& one_row) {
     for (int done = 0; done < rows;) {
       std::string values;
       for (int i = 0; i < 500 && done < rows; ++i, ++done) values += (i > 0 ? "," : "") + one_row(done);
-      Run("INSERT INTO " + table + " VALUES " + values);
+      Sql("INSERT INTO " + table + " VALUES " + values);
       if (HasFatalFailure()) return;
     }
   }
@@ -95,12 +67,7 @@ class MappingOnServers : public ::testing::TestWithParam<const char*> {
 
   void CompareExpression(const TableRows& table, const std::string& text);
   void CompareFamily(const std::string& name, const std::string& schema, const std::string& table, int bad_values_max);
-
-  static rehearse::ServerGroup* group_;
-  std::unique_ptr<mysql::Session> session_;
 };
-
-rehearse::ServerGroup* MappingOnServers::group_ = nullptr;
 
 void MappingOnServers::CompareExpression(const TableRows& table, const std::string& text) {
   auto compiled = CompileExpression(table.schema, text);
@@ -121,8 +88,8 @@ void MappingOnServers::CompareExpression(const TableRows& table, const std::stri
 }
 
 TEST_P(MappingOnServers, RandomValues) {
-  Run("CREATE DATABASE random_values");
-  Run(testing::kRandomTableDdl);
+  Sql("CREATE DATABASE random_values");
+  Sql(testing::kRandomTableDdl);
   std::mt19937_64 random(11);
   Fill("random_values.r", kRows, [&](int id) { return testing::RandomRow(random, id); });
   TableRows table = Read("random_values", "r", "id");
@@ -175,24 +142,24 @@ void MappingOnServers::CompareFamily(const std::string& name, const std::string&
 }
 
 TEST_P(MappingOnServers, FamilyIm) {
-  Run("CREATE DATABASE im_2");
-  Run(testing::kImDdl);
+  Sql("CREATE DATABASE im_2");
+  Sql(testing::kImDdl);
   std::mt19937_64 random(12);
   Fill("im_2.msg_07", kRows, [&](int id) { return testing::ImRow(random, id); });
   CompareFamily("im", "im_2", "msg_07", kRows / 10);
 }
 
 TEST_P(MappingOnServers, FamilyPush) {
-  Run("CREATE DATABASE push");
-  Run(testing::kPushDdl);
+  Sql("CREATE DATABASE push");
+  Sql(testing::kPushDdl);
   std::mt19937_64 random(13);
   Fill("push.push_202310", kRows, [&](int id) { return testing::PushRow(random, id); });
   CompareFamily("push", "push", "push_202310", kRows / 10);
 }
 
 TEST_P(MappingOnServers, FamilyNotice) {
-  Run("CREATE DATABASE oldsys");
-  Run(testing::kNoticeDdl);
+  Sql("CREATE DATABASE oldsys");
+  Sql(testing::kNoticeDdl);
   std::mt19937_64 random(14);
   Fill("oldsys.sys_notice", kRows, [&](int id) { return testing::NoticeRow(random, id); });
   CompareFamily("notice", "oldsys", "sys_notice", kRows / 4);
@@ -252,8 +219,8 @@ TEST_P(MappingOnServers, CharactersWithoutCase) {
 }
 
 TEST_P(MappingOnServers, OwnerKeysOfMixedKeys) {
-  Run("CREATE DATABASE owner_keys");
-  Run("CREATE TABLE owner_keys.k (a BIGINT NOT NULL, b VARCHAR(20) CHARACTER SET gbk COLLATE gbk_bin NOT NULL, "
+  Sql("CREATE DATABASE owner_keys");
+  Sql("CREATE TABLE owner_keys.k (a BIGINT NOT NULL, b VARCHAR(20) CHARACTER SET gbk COLLATE gbk_bin NOT NULL, "
       "c VARBINARY(20) NOT NULL, d TINYINT UNSIGNED NOT NULL, e MEDIUMINT NOT NULL, f BINARY(4) NOT NULL, "
       "g CHAR(6) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, PRIMARY KEY (a, b, c, d, e, f, g))");
   std::mt19937_64 random(15);
@@ -274,7 +241,7 @@ TEST_P(MappingOnServers, OwnerKeysOfMixedKeys) {
   for (std::size_t i = 0; i < ours.size(); ++i) ASSERT_EQ(ours[i], server.rows[i][0].value()) << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, MappingOnServers, ::testing::Values("mariadb", "mysql"));
+SL_BOTH_FLAVOURS(MappingOnServers);
 
 }  // namespace
 }  // namespace shardlift::mapping

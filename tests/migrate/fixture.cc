@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 
 #include "base/sync_point.h"
 #include "store/message_table.h"
@@ -18,40 +17,17 @@ using mysql::Flavour;
 
 const char* const kShards[] = {"shard_0", "shard_1"};
 
-rehearse::ServerGroup& Group() {
-  static const std::unique_ptr<rehearse::ServerGroup> group = [] {
-    auto created = rehearse::ServerGroup::Create();
-    if (!created.ok()) {
-      ADD_FAILURE() << created.status().message();
-      std::abort();
-    }
-    return std::move(created).value();
-  }();
-  return *group;
-}
-
 rehearse::Server& Started(const std::string& name, Flavour flavour, std::vector<std::string> options = {}) {
-  static std::map<std::string, bool> started;
-  if (!started[name]) {
-    const base::Status status = Group().Start({{name, flavour, std::move(options)}});
-    if (!status.ok()) {
-      ADD_FAILURE() << status.message();
-      std::abort();
-    }
-    started[name] = true;
-  }
-  return Group().Get(name);
+  live::Start({{name, flavour, std::move(options)}});
+  return live::Get(name);
 }
 
 std::unique_ptr<mysql::Session> OpenOrDie(const mysql::Endpoint& endpoint, const std::string& database) {
   mysql::SessionOptions options;
   options.database = database;
-  auto session = mysql::Session::Open(endpoint, options);
-  if (!session.ok()) {
-    ADD_FAILURE() << session.status().message();
-    std::abort();
-  }
-  return std::move(session).value();
+  auto session = live::Connect(endpoint, options);
+  if (session == nullptr) std::abort();
+  return session;
 }
 
 mapping::MappingConfig TestMapping() {
@@ -193,7 +169,7 @@ base::Result<MigrateSummary> MigrateTest::Run(std::function<void(std::string_vie
 
 std::string MigrateTest::WriteJobFile() {
   static int number = 0;
-  const std::string base = fmt::format("{}/job-{}", Group().directory(), ++number);
+  const std::string base = fmt::format("{}/job-{}", live::Directory(), ++number);
   const auto connection = [&](const std::string& name, const mysql::Endpoint& endpoint) {
     const std::string password_file = fmt::format("{}.{}.password", base, name);
     std::ofstream(password_file) << endpoint.password << "\n";
@@ -262,10 +238,6 @@ SemiSyncStall::~SemiSyncStall() {
   EXPECT_TRUE(session->Execute(fmt::format("SET GLOBAL {}_enabled = 0", prefix), "semi-sync").ok());
   dump_->Shutdown();
   reader_.join();
-}
-
-std::string FlavourParamName(const ::testing::TestParamInfo<Flavour>& info) {
-  return info.param == Flavour::kMariaDb ? "MariaDb" : "MySql";
 }
 
 }  // namespace shardlift::migrate::testing

@@ -12,17 +12,9 @@
 
 #include "job/config.h"
 #include "migrate/migrate.h"
-#include "mysql/session.h"
-#include "rehearse/server.h"
+#include "tests/live/live.h"
 
 namespace shardlift::migrate::testing {
-
-// Aborts the test program's current test with the status' message.
-#define SL_ASSERT_OK(expr)                                            \
-  do {                                                                \
-    const ::shardlift::base::Status sl_assert_status = (expr);        \
-    ASSERT_TRUE(sl_assert_status.ok()) << sl_assert_status.message(); \
-  } while (false)
 
 // Servers by flavour, started on first use.
 rehearse::Server& SourceServer(mysql::Flavour flavour);
@@ -76,6 +68,6 @@ class SemiSyncStall {
   std::thread reader_;
 };
 
-std::string FlavourParamName(const ::testing::TestParamInfo<mysql::Flavour>& info);
+inline constexpr auto FlavourParamName = &live::FlavourOf;
 
 }  // namespace shardlift::migrate::testing

@@ -5,7 +5,7 @@
 #include <set>
 #include <thread>
 
-#include "live.h"
+#include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
 namespace {
@@ -29,7 +29,8 @@ class LiveDumpTest : public LiveTest {
     options.read_timeout = 20s;
     auto s = Connect(options);
     if (s == nullptr) return s;
-    Sql(*s,
+    live::SqlOn(
+        *s,
         "SET @master_binlog_checksum = 'NONE', @source_binlog_checksum = 'NONE', @mariadb_slave_capability = 4, "
         "@master_heartbeat_period = 200000000, @source_heartbeat_period = 200000000");
     return s;

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <random>
 
-#include "live.h"
+#include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
 namespace {
 
 class LiveGtidTest : public LiveTest {};
-INSTANTIATE_TEST_SUITE_P(Servers, LiveGtidTest, ::testing::Values(Flavour::kMySql), &FlavourOfTest);
+INSTANTIATE_TEST_SUITE_P(Servers, LiveGtidTest, ::testing::Values(Flavour::kMySql), &live::FlavourOf);
 
 std::string RandomSet(std::mt19937& random) {
   std::string text;

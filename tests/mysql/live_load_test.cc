@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "live.h"
+#include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
 namespace {

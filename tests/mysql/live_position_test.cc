@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "live.h"
+#include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
 namespace {
@@ -49,9 +49,9 @@ class LivePositionTest : public LiveTest {
     ASSERT_TRUE(rows.ok());
     replica_ = Connect();
     ASSERT_NE(replica_, nullptr);
-    Sql(*replica_,
-        "SET @rpl_semi_sync_slave = 1, @rpl_semi_sync_replica = 1, @master_binlog_checksum = 'CRC32', "
-        "@source_binlog_checksum = 'CRC32', @mariadb_slave_capability = 4");
+    live::SqlOn(*replica_,
+                "SET @rpl_semi_sync_slave = 1, @rpl_semi_sync_replica = 1, @master_binlog_checksum = 'CRC32', "
+                "@source_binlog_checksum = 'CRC32', @mariadb_slave_capability = 4");
     ASSERT_TRUE(replica_->StartBinlogDump({*rows->rows[0][0], 4}, 990100).ok());
     reader_ = std::thread([this] {
       while (replica_->ReadPacket().ok()) {
@@ -72,7 +72,7 @@ class LivePositionTest : public LiveTest {
       SessionOptions options;
       options.database = "d";
       auto s = Connect(options);
-      if (s != nullptr) Sql(*s, sql);
+      if (s != nullptr) live::SqlOn(*s, sql);
     });
   }
 
@@ -169,7 +169,7 @@ TEST_P(LivePositionTest, XaTransactionsAtRestDoNotHoldItBack) {
   auto xa = Connect();
   ASSERT_NE(xa, nullptr);
   for (const char* sql : {"XA START 'x1'", "INSERT INTO d.t VALUES (30, 'x')", "XA END 'x1'", "XA PREPARE 'x1'"})
-    Sql(*xa, sql);
+    live::SqlOn(*xa, sql);
   const SourcePosition end = Upper();
   auto fresh = Connect();
   ASSERT_NE(fresh, nullptr);
@@ -200,14 +200,14 @@ TEST_P(LivePositionTest, EveryBoundIsVisibleUnderLoadAndRotation) {
       options.database = "d";
       auto s = Connect(options);
       for (int i = 0; s != nullptr && !stop; ++i) {
-        Sql(*s, "INSERT INTO t VALUES (" + std::to_string(1000000 * (w + 1) + i) + ", 'x')");
+        live::SqlOn(*s, "INSERT INTO t VALUES (" + std::to_string(1000000 * (w + 1) + i) + ", 'x')");
       }
     });
   }
   threads.emplace_back([this, &stop] {
     auto s = Connect();
     while (s != nullptr && !stop) {
-      Sql(*s, "FLUSH BINARY LOGS");
+      live::SqlOn(*s, "FLUSH BINARY LOGS");
       std::this_thread::sleep_for(30ms);
     }
   });
@@ -219,7 +219,7 @@ TEST_P(LivePositionTest, EveryBoundIsVisibleUnderLoadAndRotation) {
   const auto deadline = std::chrono::steady_clock::now() + 30s;
   while ((seen.size() < 300 || moved <= 50) && std::chrono::steady_clock::now() < deadline) {
     const SourcePosition now = Lower(*watcher);
-    seen.emplace_back(now, std::stoull(One(*watcher, "SELECT COUNT(*) FROM d.t")));
+    seen.emplace_back(now, std::stoull(live::OneOn(*watcher, "SELECT COUNT(*) FROM d.t")));
     ASSERT_TRUE(now.Contains(last));
     if (!last.Contains(now)) ++moved;
     last = now;

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
-#include "live.h"
 #include "mysql/schema.h"
+#include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
 namespace {

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-#include "live.h"
+#include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
 namespace {
@@ -33,13 +33,14 @@ TEST_P(LiveSessionTest, KnowsItsServerAndPinsItsSettings) {
   options.lock_wait_timeout = 7s;
   auto other = Connect(options);
   ASSERT_NE(other, nullptr);
-  EXPECT_EQ(One(*other, "SELECT @@time_zone"), "+00:00");
-  EXPECT_EQ(One(*other, "SELECT @@autocommit"), "1");
-  EXPECT_EQ(One(*other, "SELECT @@innodb_lock_wait_timeout"), "7");
-  EXPECT_EQ(One(*other, "SELECT @@lock_wait_timeout"), "7");
-  EXPECT_EQ(One(*other, "SELECT 1/3"), "0.3333");
-  EXPECT_EQ(One(*other, maria() ? "SELECT @@tx_isolation" : "SELECT @@transaction_isolation"), "REPEATABLE-READ");
-  EXPECT_EQ(One(*other, "SELECT @@character_set_results IS NULL"), "1");
+  EXPECT_EQ(live::OneOn(*other, "SELECT @@time_zone"), "+00:00");
+  EXPECT_EQ(live::OneOn(*other, "SELECT @@autocommit"), "1");
+  EXPECT_EQ(live::OneOn(*other, "SELECT @@innodb_lock_wait_timeout"), "7");
+  EXPECT_EQ(live::OneOn(*other, "SELECT @@lock_wait_timeout"), "7");
+  EXPECT_EQ(live::OneOn(*other, "SELECT 1/3"), "0.3333");
+  EXPECT_EQ(live::OneOn(*other, maria() ? "SELECT @@tx_isolation" : "SELECT @@transaction_isolation"),
+            "REPEATABLE-READ");
+  EXPECT_EQ(live::OneOn(*other, "SELECT @@character_set_results IS NULL"), "1");
   auto rows = other->Query("SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3", "test");
   ASSERT_TRUE(rows.ok());
   EXPECT_EQ(rows->rows.size(), 3u);
@@ -141,7 +142,7 @@ TEST_P(LiveSessionTest, ConnectsThroughAUnixSocket) {
   socket.socket = ServerOf(GetParam()).data_directory() + "/server.sock";
   auto s = Session::Open(socket, {});
   ASSERT_TRUE(s.ok()) << s.status().message();
-  EXPECT_EQ(One(**s, "SELECT 1"), "1");
+  EXPECT_EQ(live::OneOn(**s, "SELECT 1"), "1");
 }
 
 TEST_P(LiveSessionTest, AKilledConnectionIsUnknownThenGone) {

@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "live.h"
+#include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
 namespace {

@@ -7,9 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "mysql/session.h"
-#include "rehearse/server.h"
 #include "store/message_table.h"
+#include "tests/live/live.h"
 
 namespace shardlift::rehearse {
 namespace {
@@ -21,47 +20,36 @@ constexpr int kRowsPerShard = 30;
 class PlantTest : public testing::TestWithParam<Flavour> {
  protected:
   void SetUp() override {
-    auto group = ServerGroup::Create();
-    ASSERT_TRUE(group.ok());
-    group_ = std::move(group).value();
-    const base::Status started = group_->Start({{"shard1", GetParam(), {}}, {"shard2", Flavour::kMariaDb, {}}});
-    ASSERT_TRUE(started.ok()) << started.message();
+    live::Start({{"other", Flavour::kMariaDb, {}}});
     for (int i = 0; i < 2; ++i) {
-      const mysql::Endpoint& endpoint = group_->Get(i == 0 ? "shard1" : "shard2").endpoint();
+      const mysql::Endpoint& endpoint = (i == 0 ? live::ServerOf(GetParam()) : live::Get("other")).endpoint();
       shards_.push_back({fmt::format("s{}", i), endpoint.name, endpoint, fmt::format("store_{}", i)});
-      auto session = mysql::Session::Open(endpoint, {});
-      ASSERT_TRUE(session.ok());
-      const base::Status applied = store::ApplySchema(**session, shards_.back().database);
-      ASSERT_TRUE(applied.ok()) << applied.message();
+      const auto session = live::Connect(endpoint);
+      ASSERT_NE(session, nullptr);
+      SL_ASSERT_OK(store::ApplySchema(*session, shards_.back().database));
     }
     Fill();
   }
   void Fill() {
     for (int i = 0; i < 2; ++i) {
-      auto session = mysql::Session::Open(shards_[static_cast<std::size_t>(i)].endpoint, {});
-      ASSERT_TRUE(session.ok());
+      const auto session = live::Connect(shards_[static_cast<std::size_t>(i)].endpoint);
+      ASSERT_NE(session, nullptr);
       const std::string database = shards_[static_cast<std::size_t>(i)].database;
-      ASSERT_TRUE((*session)->Execute("DELETE FROM " + database + ".message", "empty").ok());
+      live::SqlOn(*session, "DELETE FROM " + database + ".message");
       for (int n = 1; n <= kRowsPerShard; ++n) {
-        const base::Status inserted = (*session)->Execute(
-            fmt::format("INSERT INTO {0}.message VALUES ({1}, 1, x'31', x'3132', '2023-01-02 "
-                        "03:04:05.000000', {2}, 1, NULL, 1, "
-                        "0, x'E4BDA0FF', {3}, 0, 1, {4}, 7, x'{2:016X}')",
-                        database, i * 100 + n, i * 1000 + n, n % 2 == 0 ? "NULL" : "'{\"a\": \"你\"}'", 1 + n % 3),
-            "fill");
-        ASSERT_TRUE(inserted.ok()) << inserted.message();
+        live::SqlOn(
+            *session,
+            fmt::format("INSERT INTO {0}.message VALUES ({1}, 1, x'31', x'3132', '2023-01-02 03:04:05.000000', "
+                        "{2}, 1, NULL, 1, 0, x'E4BDA0FF', {3}, 0, 1, {4}, 7, x'{2:016X}')",
+                        database, i * 100 + n, i * 1000 + n, n % 2 == 0 ? "NULL" : "'{\"a\": \"你\"}'", 1 + n % 3));
       }
     }
   }
   std::string Ask(std::size_t shard, const std::string& sql) {
     mysql::SessionOptions options;
     options.database = shards_[shard].database;
-    auto session = mysql::Session::Open(shards_[shard].endpoint, options);
-    EXPECT_TRUE(session.ok());
-    if (!session.ok()) return {};
-    auto rows = (*session)->Query(sql, "test");
-    EXPECT_TRUE(rows.ok()) << rows.status().message();
-    return rows.ok() ? rows->rows.at(0).at(0).value_or("NULL") : std::string();
+    const auto session = live::Connect(shards_[shard].endpoint, options);
+    return session == nullptr ? std::string() : live::OneOn(*session, sql);
   }
   // All but the version of a row, as one value.
   std::string Row(std::size_t shard, const Planted& planted) {
@@ -79,7 +67,6 @@ class PlantTest : public testing::TestWithParam<Flavour> {
   }
   std::size_t Index(const Planted& planted) const { return planted.shard == "s0" ? 0 : 1; }
 
-  std::unique_ptr<ServerGroup> group_;
   std::vector<ShardPlace> shards_;
 };
 
@@ -144,8 +131,7 @@ TEST_P(PlantTest, ManyFaultsHitDifferentRows) {
   EXPECT_EQ(std::stoi(Count(0, "body LIKE 'older: %'")) + std::stoi(Count(1, "body LIKE 'older: %'")), 6);
 }
 
-INSTANTIATE_TEST_SUITE_P(Flavours, PlantTest, testing::Values(Flavour::kMariaDb, Flavour::kMySql),
-                         [](const auto& param) { return param.param == Flavour::kMySql ? "MySql" : "MariaDb"; });
+SL_BOTH_FLAVOURS(PlantTest);
 
 }  // namespace
 }  // namespace shardlift::rehearse

@@ -16,6 +16,7 @@
 
 #include "mysql/session.h"
 #include "rehearse/watchdog.h"
+#include "tests/rehearse/processes.h"
 
 namespace shardlift::rehearse {
 namespace {
@@ -33,19 +34,6 @@ std::string Ask(mysql::Session& session, const std::string& sql) {
   EXPECT_TRUE(rows.ok()) << rows.status().message();
   if (!rows.ok() || rows->rows.empty()) return {};
   return rows->rows[0].back().value_or("NULL");
-}
-
-// Running (not defunct) processes whose command line mentions `text`.
-std::set<std::string> ProcessesMentioning(const std::string& text) {
-  std::set<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string pid = entry.path().filename();
-    if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    if (line.find(text) != std::string::npos) found.insert(pid);
-  }
-  return found;
 }
 
 TEST(ServerGroup, StartsBothFlavoursAndKeepsDataOverAKill) {

@@ -10,7 +10,7 @@
 
 #include "rehearse/families.h"
 #include "rehearse/seed_data.h"
-#include "rehearse/server.h"
+#include "tests/live/live.h"
 
 namespace shardlift::rehearse {
 namespace {
@@ -20,12 +20,7 @@ using mysql::Flavour;
 class WritersTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    auto group = ServerGroup::Create();
-    ASSERT_TRUE(group.ok()) << group.status().message();
-    group_ = std::move(group).value().release();
-    const base::Status started = group_->Start({{"source1", Flavour::kMariaDb, {}}, {"source2", Flavour::kMySql, {}}});
-    ASSERT_TRUE(started.ok()) << started.message();
-    endpoints_ = {group_->Get("source1").endpoint(), group_->Get("source2").endpoint()};
+    endpoints_ = {live::ServerOf(Flavour::kMariaDb).endpoint(), live::ServerOf(Flavour::kMySql).endpoint()};
     SeedOptions options;
     options.rows = 4001;
     options.seed = 11;
@@ -33,19 +28,7 @@ class WritersTest : public testing::Test {
     ASSERT_TRUE(seeded.ok()) << seeded.status().message();
     seeded_ = *seeded;
   }
-  static void TearDownTestSuite() {
-    delete group_;
-    group_ = nullptr;
-  }
-  static std::string Ask(std::size_t source, const std::string& sql) {
-    auto session = mysql::Session::Open(endpoints_[source], {});
-    EXPECT_TRUE(session.ok());
-    if (!session.ok()) return {};
-    auto rows = (*session)->Query(sql, "test");
-    EXPECT_TRUE(rows.ok()) << rows.status().message();
-    if (!rows.ok() || rows->rows.empty()) return {};
-    return rows->rows[0].back().value_or("NULL");
-  }
+  static std::string Ask(std::size_t source, const std::string& sql) { return live::OneOn(endpoints_[source], sql); }
   static std::uint64_t CountRows(Family family) {
     std::uint64_t rows = 0;
     for (const LegacyTable& table : AllTables()) {
@@ -54,7 +37,6 @@ class WritersTest : public testing::Test {
     return rows;
   }
 
-  static inline ServerGroup* group_ = nullptr;
   static inline std::vector<mysql::Endpoint> endpoints_;
   static inline SeedReport seeded_;
 };

@@ -43,23 +43,18 @@ constexpr const char* kParams[] = {R"({"b": 1, "a": [1, 2, {"zz": null, "y": tru
                                    "[]",
                                    "null"};
 
-struct Servers {
-  std::unique_ptr<rehearse::ServerGroup> group;
-  std::string job_path;
-};
-
 void WriteFile(const std::string& path, const std::string& text) {
   std::ofstream file(path);
   file << text;
   chmod(path.c_str(), 0600);
 }
 
-std::string JobText(rehearse::ServerGroup& group) {
+std::string JobText() {
   std::string sources;
   std::string shards;
   for (int i = 0; i < 2; ++i) {
-    const mysql::Endpoint& endpoint = group.Get(kServers[i]).endpoint();
-    const std::string secret = group.directory() + "/" + kServers[i] + ".secret";
+    const mysql::Endpoint& endpoint = live::Get(kServers[i]).endpoint();
+    const std::string secret = live::Directory() + "/" + kServers[i] + ".secret";
     WriteFile(secret, endpoint.password + "\n");
     const std::string login = fmt::format(R"("host": "{}", "port": {}, "user": "{}", "password_file": "{}")",
                                           endpoint.host, endpoint.port, endpoint.user, secret);
@@ -77,52 +72,21 @@ std::string JobText(rehearse::ServerGroup& group) {
       shards, mappings);
 }
 
-Servers* StartServers() {
-  auto servers = std::make_unique<Servers>();
-  auto group = rehearse::ServerGroup::Create();
-  if (!group.ok()) {
-    ADD_FAILURE() << group.status().message();
-    std::abort();
-  }
-  servers->group = std::move(group).value();
-  const std::vector<std::string> fast{"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"};
-  const base::Status started =
-      servers->group->Start({{kServers[0], Flavour::kMariaDb, fast}, {kServers[1], Flavour::kMySql, fast}});
-  if (!started.ok()) {
-    ADD_FAILURE() << started.message();
-    servers.reset();  // ends what did start
-    std::abort();
-  }
-  servers->job_path = servers->group->directory() + "/job.json";
-  WriteFile(servers->job_path, JobText(*servers->group));
-  return servers.release();
-}
-
 // One kept session per server and database: a login with TLS costs more than most statements here.
 std::map<std::string, std::unique_ptr<mysql::Session>>& Sessions() {
   static std::map<std::string, std::unique_ptr<mysql::Session>> sessions;
   return sessions;
 }
 
-class EndServers final : public ::testing::Environment {
- public:
-  explicit EndServers(Servers* servers) : servers_(servers) {}
-  void TearDown() override {
-    Sessions().clear();
-    servers_->group.reset();
-  }
-
- private:
-  Servers* servers_;
-};
-
-Servers& TheServers() {
-  static Servers* const servers = [] {
-    Servers* const started = StartServers();
-    ::testing::AddGlobalTestEnvironment(new EndServers(started));  // gtest owns it
-    return started;
+// The job's path, once its servers run.
+const std::string& ReadyJob() {
+  static const std::string path = [] {
+    const std::vector<std::string> fast{"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"};
+    live::Start({{kServers[0], Flavour::kMariaDb, fast}, {kServers[1], Flavour::kMySql, fast}});
+    WriteFile(live::Directory() + "/job.json", JobText());
+    return live::Directory() + "/job.json";
   }();
-  return *servers;
+  return path;
 }
 
 std::string ImRows(std::uint64_t rows, std::uint64_t salt) {
@@ -176,12 +140,8 @@ mysql::Session& SessionOf(std::size_t server, const std::string& database) {
   if (!session) {
     mysql::SessionOptions options;
     options.database = database;
-    auto opened = mysql::Session::Open(TheServers().group->Get(kServers[server]).endpoint(), options);
-    if (!opened.ok()) {
-      ADD_FAILURE() << opened.status().message();
-      std::abort();
-    }
-    session = std::move(opened).value();
+    session = live::Connect(live::Get(kServers[server]).endpoint(), options);
+    if (session == nullptr) std::abort();
   }
   return *session;
 }
@@ -190,9 +150,7 @@ std::string ShardDatabase(std::size_t shard) { return "store_" + std::to_string(
 
 }  // namespace
 
-rehearse::ServerGroup& StoreTest::Group() { return *TheServers().group; }
-const std::string& StoreTest::JobPath() { return TheServers().job_path; }
-const std::string& StoreTest::Directory() { return TheServers().group->directory(); }
+const std::string& StoreTest::JobPath() { return ReadyJob(); }
 
 void StoreTest::CloseSessions() { Sessions().clear(); }
 
@@ -208,9 +166,7 @@ void StoreTest::OnShard(std::size_t shard, const std::string& sql) {
 }
 
 std::vector<std::vector<std::optional<std::string>>> StoreTest::AskShard(std::size_t shard, const std::string& sql) {
-  auto rows = SessionOf(shard, ShardDatabase(shard)).Query(sql, "test");
-  EXPECT_TRUE(rows.ok()) << rows.status().message();
-  return rows.ok() ? rows->rows : std::vector<std::vector<std::optional<std::string>>>();
+  return live::RowsOn(SessionOf(shard, ShardDatabase(shard)), sql).rows;
 }
 
 void StoreTest::MakeLegacyTables() {
@@ -234,7 +190,7 @@ void StoreTest::MakeLegacyTables() {
 }
 
 void StoreTest::SetUp() {
-  TheServers();
+  ReadyJob();
   const bool fresh = !legacy_ready_;
   if (fresh) MakeLegacyTables();
   if (HasFatalFailure()) return;

@@ -13,16 +13,9 @@
 
 #include "job/catalog.h"
 #include "job/config.h"
-#include "mysql/session.h"
-#include "rehearse/server.h"
+#include "tests/live/live.h"
 
 namespace shardlift::verify::testing {
-
-#define SL_ASSERT_OK(expr)                                            \
-  do {                                                                \
-    const ::shardlift::base::Status sl_assert_status = (expr);        \
-    ASSERT_TRUE(sl_assert_status.ok()) << sl_assert_status.message(); \
-  } while (false)
 
 // Shards: 0 "s0" on MariaDB, 1 "s1" on MySQL. Sources: 0 "legacy_maria", 1 "legacy_mysql".
 class StoreTest : public ::testing::Test {
@@ -34,10 +27,9 @@ class StoreTest : public ::testing::Test {
   static constexpr std::uint64_t kKept = 3 * kImRows + 2 * kPushRows - kLeftBehind + kNoticeRows;
 
   void SetUp() override;
+  static void TearDownTestSuite() { CloseSessions(); }  // before the servers end
 
-  static rehearse::ServerGroup& Group();
   static const std::string& JobPath();  // a job file over the servers, as a user would write it
-  static const std::string& Directory();
 
   // Runs SQL on a fresh session; fails the test if the server refuses it.
   void OnSource(std::size_t source, const std::string& sql);

@@ -311,9 +311,9 @@ TEST_F(VerifyServersTest, TablesWithoutOrdinalsAreRefused) {
 
 TEST_F(VerifyServersTest, AShardThatIsDownIsAnEnvironmentError) {
   CloseSessions();
-  SL_ASSERT_OK(Group().Get("legacy_mysql").KillNow());
+  SL_ASSERT_OK(live::Get("legacy_mysql").KillNow());
   const auto report = RunVerify(config_, options_);
-  SL_ASSERT_OK(Group().Get("legacy_mysql").StartAgain());
+  SL_ASSERT_OK(live::Get("legacy_mysql").StartAgain());
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.status().code(), base::Code::kEnvironment) << report.status().message();
 }
