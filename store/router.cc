@@ -82,6 +82,17 @@ base::Result<Router> Router::Create(std::uint32_t buckets, const std::vector<Buc
   return router;
 }
 
+std::string Router::MapText() const {
+  std::string text;
+  for (std::uint32_t first = 0; first < buckets_;) {
+    std::uint32_t last = first;
+    while (last + 1 < buckets_ && shard_of_[last + 1] == shard_of_[first]) ++last;
+    text += fmt::format("{}{}-{}:{}", first == 0 ? "" : " ", first, last, shard_of_[first]);
+    first = last + 1;
+  }
+  return text;
+}
+
 std::vector<BucketRange> Router::EqualRanges(std::uint32_t buckets, std::uint32_t shards) {
   std::vector<BucketRange> ranges;
   ranges.reserve(shards);

@@ -44,6 +44,8 @@ class Router {
     return RoutingHash(account_type, account_key) & (buckets_ - 1);
   }
   std::uint32_t ShardOf(std::uint32_t bucket) const { return shard_of_[bucket]; }
+  // The shard map in one spelling, whatever ranges it was made of: "0-2047:0 2048-4095:1".
+  std::string MapText() const;
 
  private:
   std::uint32_t buckets_ = 0;

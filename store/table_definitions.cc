@@ -93,6 +93,7 @@ TableDefinition RoutingTable() {
            {"routing_version", kU32},
            {"buckets", kU32},
            {"map_epoch", kU64},
+           {"shard_map", "mediumtext"},
            {"shard_index", kU16},
            {"shard_count", kU16},
            {"updated_at", kTime6}},

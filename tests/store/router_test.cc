@@ -48,6 +48,14 @@ TEST(RoutingHash, SpreadsSequentialIds) {
   EXPECT_NEAR(std::sqrt(variance), 9.88, 0.5);
 }
 
+TEST(Router, OneMapHasOneText) {
+  const auto text = [](std::vector<BucketRange> ranges) { return Router::Create(8, std::move(ranges))->MapText(); };
+  EXPECT_EQ(text({{0, 7, 0}}), "0-7:0");
+  EXPECT_EQ(text({{0, 3, 0}, {4, 7, 1}}), "0-3:0 4-7:1");
+  EXPECT_EQ(text({{4, 7, 1}, {2, 3, 0}, {0, 1, 0}}), "0-3:0 4-7:1");
+  EXPECT_EQ(text({{0, 0, 1}, {1, 6, 0}, {7, 7, 1}}), "0-0:1 1-6:0 7-7:1");
+}
+
 TEST(Router, EqualRangesCoverEverything) {
   for (std::uint32_t shards : {1u, 3u, 4u, 7u, 4096u, 5000u}) {
     auto router = Router::Create(4096, Router::EqualRanges(4096, shards));
