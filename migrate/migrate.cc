@@ -146,7 +146,7 @@ Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOpt
   const auto started_at = Clock::now();
   SL_ASSIGN(const store::Router router, store::Router::Create(config.routing.buckets, config.routing.ranges));
   SL_ASSIGN(const auto locks, JobLocks::Acquire(config, options.takeover));
-  SL_TRY(CheckRouting(config));
+  SL_TRY(CheckRouting(config, router));
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, true));
   RunState state;
   Pipelines pipelines;

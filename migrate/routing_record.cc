@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "mysql/session.h"
 
@@ -10,54 +13,105 @@ namespace shardlift::migrate {
 namespace {
 
 using base::Code;
+using base::Result;
 using base::Status;
 
-Status CheckShard(const job::JobConfig& config, std::size_t index) {
-  const job::ShardConfig& shard = config.shards[index];
+struct Record {
+  std::uint64_t map_epoch = 0;
+  std::string shard_map;
+};
+
+struct Shard {
+  std::unique_ptr<mysql::Session> session;
+  std::optional<Record> record;
+};
+
+std::string PlaceOf(const Shard& shard) { return "shard " + shard.session->endpoint().Text(); }
+
+// kRefused when the shard belongs to another routing, or to a newer map.
+Status ReadRecord(const job::JobConfig& config, std::size_t index, Shard* shard) {
   const job::RoutingConfig& routing = config.routing;
-  mysql::SessionOptions options;
-  options.database = shard.database;
-  SL_ASSIGN(auto session, mysql::Session::Open(shard.endpoint, options));
-  SL_ASSIGN(auto rows,
-            session->Query(
-                "SELECT routing_version, buckets, shard_index, shard_count, map_epoch FROM sl_routing WHERE id = 1",
-                "read routing"));
-  if (rows.rows.empty()) {
-    return session->Execute(
-        fmt::format("INSERT INTO sl_routing (id, routing_version, buckets, map_epoch, shard_index, shard_count, "
-                    "updated_at) VALUES "
-                    "(1, {}, {}, {}, {}, {}, NOW(6))",
-                    routing.version, routing.buckets, routing.map_epoch, index, config.shards.size()),
-        "store routing");
-  }
+  SL_ASSIGN(auto rows, shard->session->Query("SELECT routing_version, buckets, shard_index, shard_count, map_epoch, "
+                                             "shard_map FROM sl_routing WHERE id = 1",
+                                             "read routing"));
+  if (rows.rows.empty()) return base::Ok();
   const auto& row = rows.rows[0];
   const std::string there = fmt::format("version {}, {} buckets, shard {} of {}", row[0].value_or(""),
                                         row[1].value_or(""), row[2].value_or(""), row[3].value_or(""));
   const std::string here = fmt::format("version {}, {} buckets, shard {} of {}", routing.version, routing.buckets,
                                        index, config.shards.size());
   if (there != here) {
-    return Status(Code::kRefused,
-                  fmt::format("shard {} belongs to a store with other routing ({}; the job says {}); use the store's "
-                              "own routing or fresh shards",
-                              shard.endpoint.Text(), there, here));
+    return Status(Code::kRefused, fmt::format("{} belongs to a store with other routing ({}; the job says {}); use the "
+                                              "store's own routing or fresh shards",
+                                              PlaceOf(*shard), there, here));
   }
-  const std::uint64_t epoch = std::stoull(row[4].value_or("0"));
-  if (epoch > routing.map_epoch) {
-    return Status(Code::kRefused,
-                  fmt::format("shard {} has shard map epoch {}, the job an older one, {}; take the newer map",
-                              shard.endpoint.Text(), epoch, routing.map_epoch));
+  shard->record = Record{std::stoull(row[4].value_or("0")), row[5].value_or("")};
+  if (shard->record->map_epoch > routing.map_epoch) {
+    return Status(Code::kRefused, fmt::format("{} has shard map epoch {}, the job an older one, {}; take the newer map",
+                                              PlaceOf(*shard), shard->record->map_epoch, routing.map_epoch));
   }
-  if (epoch == routing.map_epoch) return base::Ok();
-  return session->Execute(
-      fmt::format("UPDATE sl_routing SET map_epoch = {}, updated_at = NOW(6) WHERE id = 1 AND map_epoch = {}",
-                  routing.map_epoch, epoch),
-      "store shard map epoch");
+  return base::Ok();
+}
+
+// Checkpoints count as well: a lane's stream is passed by what its buckets were while it ran.
+Result<bool> HoldsAnything(mysql::Session& session) {
+  SL_ASSIGN(auto rows, session.Query("SELECT EXISTS (SELECT 1 FROM message) OR EXISTS (SELECT 1 FROM sl_dead_letter) "
+                                     "OR EXISTS (SELECT 1 FROM sl_lane WHERE position <> '')",
+                                     "look for rows"));
+  return rows.rows.empty() || rows.rows[0][0] != "0";
+}
+
+// Buckets may move only while nothing is in them: this program moves no rows between shards.
+Status CheckMap(const std::vector<Shard>& shards, const job::RoutingConfig& routing, const std::string& map) {
+  const Shard* other = nullptr;
+  for (const Shard& shard : shards) {
+    if (other == nullptr && shard.record && shard.record->shard_map != map) other = &shard;
+  }
+  if (other == nullptr) return base::Ok();
+  for (const Shard& shard : shards) {
+    SL_ASSIGN(const bool holds, HoldsAnything(*shard.session));
+    if (!holds) continue;
+    return Status(Code::kRefused,
+                  fmt::format("{} holds rows or checkpoints, and routing.map (epoch {}) gives buckets to other shards "
+                              "than the map they were written under (epoch {} in {}); rows are not moved between "
+                              "shards: use the old map, or start with empty shards",
+                              PlaceOf(shard), routing.map_epoch, other->record->map_epoch, PlaceOf(*other)));
+  }
+  if (other->record->map_epoch < routing.map_epoch) return base::Ok();
+  return Status(Code::kRefused, fmt::format("{} has another shard map of the same epoch, {}; use that map, or give the "
+                                            "new one a larger routing.map_epoch",
+                                            PlaceOf(*other), routing.map_epoch));
+}
+
+Status Store(const Shard& shard, const job::JobConfig& config, std::size_t index, const std::string& map) {
+  const job::RoutingConfig& routing = config.routing;
+  if (!shard.record) {
+    return shard.session->Execute(
+        fmt::format("INSERT INTO sl_routing (id, routing_version, buckets, map_epoch, shard_map, shard_index, "
+                    "shard_count, updated_at) VALUES (1, {}, {}, {}, '{}', {}, {}, NOW(6))",
+                    routing.version, routing.buckets, routing.map_epoch, map, index, config.shards.size()),
+        "store routing");
+  }
+  if (shard.record->map_epoch == routing.map_epoch) return base::Ok();
+  return shard.session->Execute(fmt::format("UPDATE sl_routing SET map_epoch = {}, shard_map = '{}', updated_at = "
+                                            "NOW(6) WHERE id = 1 AND map_epoch = {}",
+                                            routing.map_epoch, map, shard.record->map_epoch),
+                                "store shard map");
 }
 
 }  // namespace
 
-Status CheckRouting(const job::JobConfig& config) {
-  for (std::size_t i = 0; i < config.shards.size(); ++i) SL_TRY(CheckShard(config, i));
+Status CheckRouting(const job::JobConfig& config, const store::Router& router) {
+  std::vector<Shard> shards(config.shards.size());
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    mysql::SessionOptions options;
+    options.database = config.shards[i].database;
+    SL_ASSIGN(shards[i].session, mysql::Session::Open(config.shards[i].endpoint, options));
+    SL_TRY(ReadRecord(config, i, &shards[i]));
+  }
+  const std::string map = router.MapText();
+  SL_TRY(CheckMap(shards, config.routing, map));
+  for (std::size_t i = 0; i < shards.size(); ++i) SL_TRY(Store(shards[i], config, i, map));
   return base::Ok();
 }
 
