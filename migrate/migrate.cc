@@ -140,6 +140,13 @@ MigrateSummary Summarise(const RunState& state) {
   return summary;
 }
 
+// A server that went away takes the run with it, but nothing that was done.
+Status WithRemedy(const Status& failure) {
+  if (failure.code() != Code::kEnvironment) return failure;
+  return Status(Code::kEnvironment,
+                failure.message() + "; what was done is stored: the same command goes on from there");
+}
+
 }  // namespace
 
 Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOptions& options) {
@@ -159,7 +166,7 @@ Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOpt
   Status ended = watch.Run();
   for (const auto& pipeline : pipelines) pipeline->RequestStop();
   for (const auto& pipeline : pipelines) pipeline->Join();
-  if (state.aborted()) return state.failure();
+  if (state.aborted()) return WithRemedy(state.failure());
   SL_TRY(ended);
   MigrateSummary summary = Summarise(state);
   summary.caught_up = All(pipelines, &SourcePipeline::caught_up);
