@@ -183,7 +183,7 @@ Status ReadRouting(const json* object, JobConfig* config) {
 Result<mapping::MappingConfig> ReadMapping(const json& object, const std::string& place) {
   ObjectReader reader(object, place);
   mapping::MappingConfig mapping;
-  mapping.place = place;
+  mapping.place = place.ends_with(':') ? place.substr(0, place.size() - 1) : place;  // a file of its own
   mapping.name = reader.RequiredString("name");
   mapping.origin = static_cast<std::uint32_t>(reader.RequiredNumber("origin", 1, 127));
   mapping.sources = reader.Strings("sources");
