@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "cmd/commands.h"
 #include "cmd/pause.h"
+#include "cmd/plan_tables.h"
 #include "cmd/schemas.h"
 #include "cmd/support.h"
 #include "job/config.h"
@@ -94,6 +95,7 @@ base::Result<migrate::MigrateSummary> RunFlags(const MigrateFlags& flags) {
   base::OpenEvents(flags.events_fd);
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
   SL_TRY(job::CheckServers(config));
+  SL_TRY(PlanTables(config).status());  // tables that cannot be moved are refused before anything is created
   SL_TRY(ApplySchemas(config));
   return migrate::RunMigrate(config, options);
 }

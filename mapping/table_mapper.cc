@@ -123,8 +123,9 @@ Status TableMapper::Impl::CompileKey() {
     }
     known += ")";
   }
-  return Error("key", "these columns are not a unique key of NOT NULL columns of " + table +
-                          (known.empty() ? ", which has none" : "; it has" + known) + " (the order counts)");
+  const std::string wrong = "these columns are not a unique key of NOT NULL columns of " + table;
+  if (!known.empty()) return Error("key", wrong + "; it has" + known + " (the order counts)");
+  return Error("key", wrong + ", which has none: give it one, or leave the table out of \"match\"");
 }
 
 Status TableMapper::Impl::CheckTargets() const {

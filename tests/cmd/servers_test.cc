@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -52,6 +53,9 @@ class CommandsTest : public verify::testing::StoreTest {
       if (rows.ok() && !rows->rows.empty()) return true;
     }
     return false;
+  }
+  static void ExpectOneLine(const Output& output) {
+    EXPECT_EQ(std::count(output.err.begin(), output.err.end(), '\n'), 1) << output.err;
   }
   // The job file with one text replaced.
   static std::string ChangedJob(const std::string& name, const std::string& from, const std::string& to) {
@@ -156,7 +160,9 @@ TEST_F(CommandsTest, AForeignTableOnOneShardStopsAllOfThem) {
     arguments.insert(arguments.end(), {"-c", JobPath()});
     const Output output = RunProgram(arguments);
     EXPECT_EQ(output.exit_code, 4) << output.err;
-    EXPECT_THAT(output.err, HasSubstr("message"));
+    EXPECT_THAT(output.err, AllOf(HasSubstr("store_1.message.bucket: column 1 should be bucket but is id"),
+                                  HasSubstr("move that table away")));
+    ExpectOneLine(output);
   }
   auto other = mysql::Session::Open(config_.shards[0].endpoint, mysql::SessionOptions());
   ASSERT_TRUE(other.ok());
@@ -176,12 +182,16 @@ TEST_F(CommandsTest, VerifyBeforeAnyMigrateIsRefusedNotClean) {
 
 TEST_F(CommandsTest, AWrongPasswordIsAUsageErrorAndIsNotShown) {
   std::ofstream(live::Directory() + "/wrong.secret") << "correct-horse\n";
-  const std::string job = ChangedJob("wrong.json", live::Directory() + "/legacy_maria.secret", live::Directory() + "/wrong.secret");
+  const std::string job =
+      ChangedJob("wrong.json", live::Directory() + "/legacy_maria.secret", live::Directory() + "/wrong.secret");
   for (const char* command : {"plan", "migrate", "verify"}) {
     const Output output = RunProgram({command, "-c", job});
     EXPECT_EQ(output.exit_code, 2) << output.err;
-    EXPECT_THAT(output.err, AllOf(HasSubstr("legacy_maria"), Not(HasSubstr("correct-horse"))));
+    EXPECT_THAT(output.err, AllOf(HasSubstr("legacy_maria (127.0.0.1:"), HasSubstr("password_file"),
+                                  Not(HasSubstr("correct-horse"))));
+    ExpectOneLine(output);
   }
+  EXPECT_FALSE(StoreExists());
 }
 
 TEST_F(CommandsTest, APatternThatMatchesNothingIsAUsageError) {
@@ -199,8 +209,36 @@ TEST_F(CommandsTest, AServerThatIsDownIsExitCodeThree) {
   for (const char* command : {"plan", "migrate", "verify"}) {
     const Output output = RunProgram({command, "-c", JobPath()});
     EXPECT_EQ(output.exit_code, 3) << command << ": " << output.err;
+    EXPECT_THAT(output.err, AllOf(HasSubstr("legacy_mysql (127.0.0.1:"), HasSubstr("check that the server runs")));
   }
   SL_ASSERT_OK(live::Get("legacy_mysql").StartAgain());
+  EXPECT_FALSE(StoreExists());
+}
+
+TEST_F(CommandsTest, ATableWithoutAKeyIsAUsageErrorBeforeAnythingIsCreated) {
+  OnSource(0, "ALTER TABLE push.push_202309 MODIFY push_id BIGINT NOT NULL, DROP PRIMARY KEY");
+  for (const char* command : {"plan", "migrate"}) {
+    const Output output = RunProgram({command, "-c", JobPath()});
+    EXPECT_EQ(output.exit_code, 2) << command << ": " << output.err;
+    EXPECT_THAT(output.err,
+                AllOf(HasSubstr("configs/mappings/push.json: key: "), HasSubstr("push.push_202309, which has none"),
+                      HasSubstr("give it one, or leave the table out of \"match\"")));
+    ExpectOneLine(output);
+  }
+  EXPECT_FALSE(StoreExists());
+}
+
+TEST_F(CommandsTest, ASourceThatFailsACheckIsRefusedBeforeAnythingIsCreated) {
+  OnSource(1, "SET GLOBAL binlog_format = 'STATEMENT'");
+  for (const char* command : {"plan", "migrate"}) {
+    const Output output = RunProgram({command, "-c", JobPath()});
+    EXPECT_EQ(output.exit_code, 4) << command << ": " << output.err;
+    EXPECT_THAT(output.err, AllOf(HasSubstr("source legacy_mysql (127.0.0.1:"), HasSubstr("binlog_format is STATEMENT"),
+                                  HasSubstr("SET GLOBAL binlog_format = 'ROW'")));
+    ExpectOneLine(output);
+  }
+  OnSource(1, "SET GLOBAL binlog_format = 'ROW'");
+  EXPECT_FALSE(StoreExists());
 }
 
 TEST_F(CommandsTest, BothServersComputeTheBucketThatRoutePrints) {
