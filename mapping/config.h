@@ -11,15 +11,15 @@ namespace shardlift::mapping {
 enum class BadValuePolicy : std::uint8_t { kRefuse, kDeadLetter };
 
 struct MappingConfig {
-  std::string name;    // "im"
-  std::string place;   // where it stands, for messages: "configs/mappings/im.json" or "mappings[0]"
-  std::uint32_t origin = 0;  // 1..255, one per legacy family
+  std::string name;                  // "im"
+  std::string place;                 // where it stands, for messages: "configs/mappings/im.json" or "mappings[0]"
+  std::uint32_t origin = 0;          // 1..255, one per legacy family
   std::vector<std::string> sources;  // names of sources; empty: all
   std::vector<std::string> match;    // patterns over schema.table: "im_{0..3}.msg_{00..15}", "push_*.log"
   std::vector<std::string> key;      // columns of the unique key that names a legacy row
   std::string where;                 // rows for which it is not true are left behind and counted; empty: all rows
   std::vector<std::pair<std::string, std::string>> columns;  // target column -> expression, in file order
-  std::vector<std::string> ignore;   // source columns that are deliberately not mapped
+  std::vector<std::string> ignore;                           // source columns that are deliberately not mapped
   BadValuePolicy on_bad_value = BadValuePolicy::kRefuse;
 };
 
