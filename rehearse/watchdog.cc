@@ -175,8 +175,8 @@ void EndAll(const WatchdogState& state) {
   close_range(4, ~0U, 0);
   fcntl(3, F_SETFD, FD_CLOEXEC);
   const int null = open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
-  fcntl(null, F_SETFD, FD_CLOEXEC);
+  for (int fd = 0; fd < 3 && null >= 0; ++fd) dup2(null, fd);
+  if (null >= 0) fcntl(null, F_SETFD, FD_CLOEXEC);
   for (;;) {
     const ssize_t n = recv(3, state.request.data(), kRequestBytesMax, 0);
     if (n < 0 && errno == EINTR) continue;
@@ -257,7 +257,7 @@ base::Result<Watchdog::Reply> Watchdog::Ask(const std::string& request) {
     n = send(fd_, request.data(), request.size(), MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   if (n == static_cast<ssize_t>(request.size())) {
-    do {
+    do {  // under the mutex: the next answer belongs to this request. NOLINTNEXTLINE(clang-analyzer-unix.*)
       n = recv(fd_, static_cast<ReplyBody*>(&reply), sizeof(ReplyBody), 0);
     } while (n < 0 && errno == EINTR);
     if (n == static_cast<ssize_t>(sizeof(ReplyBody))) return reply;
