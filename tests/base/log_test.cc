@@ -11,10 +11,10 @@ namespace {
 
 class LogTest : public testing::Test {
  protected:
-  LogTest() {
+  void SetUp() override {
     SetLogSink([this](std::string_view line) { lines_.emplace_back(line); });
   }
-  ~LogTest() override {
+  void TearDown() override {
     SetLogSink(nullptr);
     ConfigureLog(LogLevel::kInfo, LogFormat::kText);
   }
@@ -72,6 +72,7 @@ TEST_F(LogTest, BracesInMessagesAreNotFormatStrings) {
 
 TEST_F(LogTest, ThreadsWriteWholeLines) {
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([] {
       for (int i = 0; i < 200; ++i) LogInfo("line", {{"i", std::int64_t{i}}});

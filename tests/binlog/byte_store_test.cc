@@ -14,12 +14,12 @@ using ::testing::HasSubstr;
 
 class ByteStoreTest : public ::testing::Test {
  protected:
-  ByteStoreTest() {
+  void SetUp() override {
     const char* const directory = std::getenv("TMPDIR");
     if (directory != nullptr) before_ = directory;
     had_one_ = directory != nullptr;
   }
-  ~ByteStoreTest() override { had_one_ ? setenv("TMPDIR", before_.c_str(), 1) : unsetenv("TMPDIR"); }
+  void TearDown() override { had_one_ ? setenv("TMPDIR", before_.c_str(), 1) : unsetenv("TMPDIR"); }
 
   SpillOptions options_{.memory_bytes_max = 8, .directory = {}};
 

@@ -247,6 +247,7 @@ TEST(TableMapper, MapsOnSeveralThreads) {
   auto mapper = Compile(testing::LoadMappingFile("im"), ImTable());
   ASSERT_NE(mapper, nullptr);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::vector<int> wrong(4, -1);
   for (std::size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([&, t] {

@@ -194,6 +194,7 @@ TEST_P(LivePositionTest, EveryBoundIsVisibleUnderLoadAndRotation) {
   const SourcePosition base = Upper();
   std::atomic<bool> stop = false;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int w = 0; w < 3; ++w) {
     threads.emplace_back([this, w, &stop] {
       SessionOptions options;
