@@ -311,7 +311,10 @@ Status SourcePipeline::CheckGoals() {
     FlushRound(true);
     SL_TRY(DrainLanes());
   }
-  if (ConflictsSettled(at_goal) && at_goal && !state_->aborted()) caught_up_.store(true);
+  if (ConflictsSettled(at_goal) && at_goal && !state_->aborted()) {
+    lag_seconds_ = 0;  // the last event may be old: nothing came after it
+    caught_up_.store(true);
+  }
   return base::Ok();
 }
 
