@@ -58,6 +58,7 @@ std::string SummaryJson(const migrate::MigrateSummary& s, const std::string& job
                  {"rows_copied", s.rows_copied},
                  {"rows_left_behind", s.rows_left_behind},
                  {"changes_applied", s.changes_applied},
+                 {"changes_total", s.changes_total},
                  {"groups_streamed", s.groups_streamed},
                  {"chunks_merged", s.chunks_merged},
                  {"chunks_voided", s.chunks_voided},
@@ -72,8 +73,9 @@ std::string SummaryJson(const migrate::MigrateSummary& s, const std::string& job
 std::string SummaryText(const migrate::MigrateSummary& s, const std::string& job_path) {
   using base::FormatCount;
   std::string text = fmt::format("{} after {:.1f} s\n", s.caught_up ? "caught up" : "ended", s.seconds);
-  text += fmt::format("rows copied {} (left behind by where: {}), changes applied {}\n", FormatCount(s.rows_copied),
-                      FormatCount(s.rows_left_behind), FormatCount(s.changes_applied));
+  text += fmt::format("rows copied {} (left behind by where: {}), changes applied {} (in all runs: {})\n",
+                      FormatCount(s.rows_copied), FormatCount(s.rows_left_behind), FormatCount(s.changes_applied),
+                      FormatCount(s.changes_total));
   text +=
       fmt::format("chunks merged {} (voided and read again: {}), rows in chunks that a change replaced: {}\n",
                   FormatCount(s.chunks_merged), FormatCount(s.chunks_voided), FormatCount(s.rows_dropped_by_windows));

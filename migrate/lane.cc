@@ -203,9 +203,10 @@ Status Lane::TryTransaction(const Step& step, bool careful) {
 
 Status Lane::Fence(const Step& step) {
   std::string positions;
+  if (step.last) positions = fmt::format(", row_changes = row_changes + {}", step.batch->row_changes);
   if (step.last && step.batch->restart && step.batch->applied) {
-    positions = fmt::format(", position = {}, applied = {}", session_->Quote(step.batch->restart->ToText()),
-                            session_->Quote(step.batch->applied->ToText()));
+    positions += fmt::format(", position = {}, applied = {}", session_->Quote(step.batch->restart->ToText()),
+                             session_->Quote(step.batch->applied->ToText()));
   }
   SL_ASSIGN(const std::uint64_t changed,
             session_->ExecuteCount(

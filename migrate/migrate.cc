@@ -115,17 +115,20 @@ class Watch {
   Clock::time_point locks_checked_at_ = Clock::now();
 };
 
-Result<std::uint64_t> CountDeadLetters(const job::JobConfig& config) {
-  std::uint64_t count = 0;
+// What the shards say, over all runs.
+Status AddTotals(const job::JobConfig& config, MigrateSummary* summary) {
   for (const job::ShardConfig& shard : config.shards) {
     mysql::SessionOptions options;
     options.database = shard.database;
     SL_ASSIGN(auto session, mysql::Session::Open(shard.endpoint, options));
-    SL_ASSIGN(auto rows, session->Query("SELECT COUNT(*) FROM sl_dead_letter", "count dead letters"));
-    SL_ASSIGN(const std::string text, rows.Single());
-    count += std::stoull(text);
+    SL_ASSIGN(auto letters, session->Query("SELECT COUNT(*) FROM sl_dead_letter", "count dead letters"));
+    SL_ASSIGN(auto changes, session->Query("SELECT COALESCE(SUM(row_changes), 0) FROM sl_lane", "count changes"));
+    SL_ASSIGN(const std::string open_letters, letters.Single());
+    SL_ASSIGN(const std::string row_changes, changes.Single());
+    summary->dead_letters += std::stoull(open_letters);
+    summary->changes_total += std::stoull(row_changes);
   }
-  return count;
+  return base::Ok();
 }
 
 MigrateSummary Summarise(const RunState& state) {
@@ -171,7 +174,7 @@ Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOpt
   MigrateSummary summary = Summarise(state);
   summary.caught_up = All(pipelines, &SourcePipeline::caught_up);
   pipelines.clear();
-  SL_ASSIGN(summary.dead_letters, CountDeadLetters(config));
+  SL_TRY(AddTotals(config, &summary));
   summary.seconds = std::chrono::duration<double>(Clock::now() - started_at).count();
   if (summary.caught_up) base::EmitEvent("caught-up");
   return summary;

@@ -30,7 +30,8 @@ struct MigrateOptions {
 struct MigrateSummary {
   std::uint64_t rows_copied = 0;       // in this run, by chunks
   std::uint64_t rows_left_behind = 0;  // in this run, by `where`
-  std::uint64_t changes_applied = 0;
+  std::uint64_t changes_applied = 0;   // in this run: row changes of the sources
+  std::uint64_t changes_total = 0;     // in all runs, as the shards have counted them
   std::uint64_t groups_streamed = 0;
   std::uint64_t chunks_merged = 0;
   std::uint64_t chunks_voided = 0;

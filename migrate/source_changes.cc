@@ -77,7 +77,7 @@ Status SourcePipeline::HandleRow(const binlog::CommitGroup& group, const binlog:
   std::optional<std::uint32_t> before_shard;
   if (change.op != binlog::RowOp::kInsert) SL_TRY(EmptyBefore(table, change, &before_owner, &before_shard));
   if (change.op != binlog::RowOp::kDelete) SL_TRY(HandleAfter(group, table, change, before_owner));
-  round_.CountChange(before_shard.value_or(0));
+  if (!skips_[before_shard.value_or(0)]) round_.CountChange(before_shard.value_or(0));
   if (group.has_xa_rows && !before_owner.empty()) book_->RecordXa(table.ordinal, before_owner);
   if (round_.bytes() >= 2 * config_.apply.batch_bytes_max) {
     // A large group spans several lane transactions; the checkpoint moves with the last.

@@ -30,11 +30,13 @@ constexpr std::size_t kTailBytes = 2000;
 
 base::Status Stopped() { return {base::Code::kStopped, "the rehearsal was stopped"}; }
 
-std::uint64_t ChangesInSummary(const std::string& path, std::uint64_t otherwise) {
+// nullopt for a run that did not come to its summary.
+std::optional<std::uint64_t> ChangesTotal(const std::string& path) {
   const auto document = nlohmann::json::parse(FileTail(path, 1 << 20), nullptr, false);
-  if (!document.is_object()) return otherwise;
-  const auto found = document.find("changes_applied");
-  return found != document.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : otherwise;
+  if (!document.is_object()) return std::nullopt;
+  const auto found = document.find("changes_total");
+  if (found == document.end() || !found->is_number_unsigned()) return std::nullopt;
+  return found->get<std::uint64_t>();
 }
 
 }  // namespace
@@ -62,7 +64,7 @@ base::Status MigrateRuns::StartRun(const std::vector<std::string>& flags) {
 }
 
 void MigrateRuns::EndRun() {
-  report_->changes_applied += ChangesInSummary(log_prefix_ + ".json", state_.changes_applied);
+  if (const auto total = ChangesTotal(log_prefix_ + ".json")) report_->changes_applied = *total;
   child_.reset();
 }
 

@@ -128,7 +128,7 @@ struct RehearseReport {
   WriterReport writers;
   std::uint32_t migrate_runs = 0;
   std::uint32_t migrate_restarts = 0;  // after an exit of its own with code 3
-  std::uint64_t changes_applied = 0;   // over all runs; of killed runs as of their last progress event
+  std::uint64_t changes_applied = 0;   // over all runs, as the shards have counted them
   std::vector<KillRecord> kills;
   std::uint32_t kills_wanted = 0;
   std::vector<ShardKillRecord> shard_kills;

@@ -48,6 +48,7 @@ TableDefinition LaneTable() {
            {"seq", kU64},
            {"position", "mediumtext"},
            {"applied", "mediumtext"},
+           {"row_changes", kU64, false, "0"},
            {"fingerprint", "char(64)"},
            {"lane_count", kU16},
            {"format_version", kU16},
