@@ -9,34 +9,20 @@
 #include <chrono>
 #include <mutex>
 
+#include "base/json_text.h"
+
 namespace shardlift::base {
 namespace {
 
 std::atomic<int> g_fd{-1};
 std::mutex g_mutex;
 
-void AppendJsonString(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (u < 0x20) {
-      out += fmt::format("\\u{:04x}", u);
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 struct AppendValue {
   std::string& out;
   void operator()(std::int64_t v) const { out += fmt::format("{}", v); }
   void operator()(double v) const { out += fmt::format("{:.3f}", v); }
   void operator()(bool v) const { out += v ? "true" : "false"; }
-  void operator()(const std::string& v) const { AppendJsonString(out, v); }
+  void operator()(const std::string& v) const { AppendJsonString(v, out); }
 };
 
 // Writes all of it, however slow the reader: a supervisor that waits for an event must not miss it. False when nobody

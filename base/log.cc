@@ -11,6 +11,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/json_text.h"
+
 namespace shardlift::base {
 namespace {
 
@@ -101,22 +103,6 @@ std::string TimeText() {
                      utc.tm_hour, utc.tm_min, utc.tm_sec, millis % 1000);
 }
 
-void AppendQuoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (u < 0x20 || u == 0x7f) {
-      out += fmt::format("\\u{:04x}", u);
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
-
 bool NeedsQuotes(std::string_view text) {
   if (text.empty()) return true;
   for (const char c : text) {
@@ -134,7 +120,7 @@ struct AppendField {
   void operator()(bool v) const { out += v ? "true" : "false"; }
   void operator()(const std::string& v) const {
     if (json || NeedsQuotes(v)) {
-      AppendQuoted(out, v);
+      AppendJsonString(v, out);
     } else {
       out += v;
     }
@@ -146,10 +132,10 @@ std::string FormatLine(LogLevel level, LogFormat format, std::string_view messag
   std::string line;
   if (format == LogFormat::kJson) {
     line = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"message\":", TimeText(), LevelName(level));
-    AppendQuoted(line, message);
+    AppendJsonString(message, line);
     for (const auto& [name, value] : fields) {
       line += ',';
-      AppendQuoted(line, name);
+      AppendJsonString(name, line);
       line += ':';
       std::visit(AppendField{line, true}, value);
     }
