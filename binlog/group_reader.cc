@@ -67,6 +67,7 @@ base::Status GroupReader::Dispatch(const Event& event) {
     case EventType::kGtidTagged: return OnGtidTagged(event);
     case EventType::kMariaGtid: return OnMariaGtid(event);
     case EventType::kQuery:
+    case EventType::kExecuteLoadQuery:
     case EventType::kMariaQueryCompressed: return OnQueryEvent(event);
     case EventType::kXid: TouchGroup(); return EndGroup(GroupKind::kCommit);
     case EventType::kXaPrepare: return OnXaPrepareEvent(event);
@@ -85,10 +86,6 @@ base::Status GroupReader::Dispatch(const Event& event) {
     case EventType::kMariaDeleteRowsCompressed: return OnRows(event, RowOp::kDelete, true);
     case EventType::kPartialUpdateRows: return OnPartialUpdate(event);
     case EventType::kTransactionPayload: return OnPayload(event);
-    case EventType::kExecuteLoadQuery:  // LOAD DATA in statement format
-      TouchGroup();
-      AddStatement({}, "LOAD DATA", QueryKind::kDml);
-      return in_transaction_ ? base::Ok() : EndGroup(GroupKind::kCommit);
     case EventType::kIntvar:
     case EventType::kRand:
     case EventType::kUserVar:

@@ -54,6 +54,7 @@ class EventBuilder {
     std::string lengths(maria_ ? 171 : 42, '\0');
     const auto set = [&](EventType type, char length) { lengths[static_cast<std::size_t>(type) - 1] = length; };
     set(EventType::kQuery, 13);
+    set(EventType::kExecuteLoadQuery, 26);
     set(EventType::kRotate, 8);
     set(EventType::kTableMap, 8);
     for (const EventType type : {EventType::kWriteRowsV1, EventType::kUpdateRowsV1, EventType::kDeleteRowsV1})
