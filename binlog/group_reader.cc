@@ -61,10 +61,11 @@ base::Status GroupReader::Dispatch(const Event& event) {
     default: break;
   }
   if (!format_.known) return Corrupt(fmt::format("{} before any format description", EventTypeName(event.header.type)));
+  if (const auto rows = FindRowEventKind(event.header.type)) return OnRows(event, *rows);
   switch (event.header.type) {
     case EventType::kGtid:
-    case EventType::kAnonymousGtid: return OnGtid(event);
-    case EventType::kGtidTagged: return OnGtidTagged(event);
+    case EventType::kAnonymousGtid:
+    case EventType::kGtidTagged: return OnGtid(event);
     case EventType::kMariaGtid: return OnMariaGtid(event);
     case EventType::kQuery:
     case EventType::kExecuteLoadQuery:
@@ -72,24 +73,13 @@ base::Status GroupReader::Dispatch(const Event& event) {
     case EventType::kXid: TouchGroup(); return EndGroup(GroupKind::kCommit);
     case EventType::kXaPrepare: return OnXaPrepareEvent(event);
     case EventType::kTableMap: return OnTableMap(event);
-    case EventType::kWriteRowsV1:
-    case EventType::kWriteRows: return OnRows(event, RowOp::kInsert, false);
-    case EventType::kUpdateRowsV1:
-    case EventType::kUpdateRows: return OnRows(event, RowOp::kUpdate, false);
-    case EventType::kDeleteRowsV1:
-    case EventType::kDeleteRows: return OnRows(event, RowOp::kDelete, false);
-    case EventType::kMariaWriteRowsCompressedV1:
-    case EventType::kMariaWriteRowsCompressed: return OnRows(event, RowOp::kInsert, true);
-    case EventType::kMariaUpdateRowsCompressedV1:
-    case EventType::kMariaUpdateRowsCompressed: return OnRows(event, RowOp::kUpdate, true);
-    case EventType::kMariaDeleteRowsCompressedV1:
-    case EventType::kMariaDeleteRowsCompressed: return OnRows(event, RowOp::kDelete, true);
-    case EventType::kPartialUpdateRows: return OnPartialUpdate(event);
     case EventType::kTransactionPayload: return OnPayload(event);
     case EventType::kIntvar:
     case EventType::kRand:
     case EventType::kUserVar:
     case EventType::kBeginLoadQuery:
+    case EventType::kAppendBlock:
+    case EventType::kDeleteFile:
     case EventType::kRowsQuery:
     case EventType::kMariaAnnotateRows:
     case EventType::kTransactionContext:

@@ -22,6 +22,7 @@
 #include "binlog/event.h"
 #include "binlog/group.h"
 #include "binlog/query.h"
+#include "binlog/row_event.h"
 #include "binlog/table_map.h"
 
 namespace shardlift::binlog {
@@ -82,13 +83,11 @@ class GroupReader {
 
   // group_events.cc: what happens inside a group.
   base::Status OnGtid(const Event& event);
-  base::Status OnGtidTagged(const Event& event);
   base::Status OnMariaGtid(const Event& event);
   base::Status OnQueryEvent(const Event& event);
   base::Status OnQuery(const Query& query, std::string_view schema, std::string_view sql);
   base::Status OnTableMap(const Event& event);
-  base::Status OnRows(const Event& event, RowOp op, bool compressed);
-  base::Status OnPartialUpdate(const Event& event);
+  base::Status OnRows(const Event& event, const RowEventKind& kind);
   base::Status OnXaPrepareEvent(const Event& event);
   base::Status BeginGroup();
   void TouchGroup();
