@@ -24,8 +24,11 @@ bool IsVarchar(WireType type) {
 }
 
 // The columns that the charset fields speak of.
-bool IsCharacter(WireType type) { return type == WireType::kString || IsVarchar(type) || IsBlob(type); }
-bool IsEnumOrSet(WireType type) { return type == WireType::kEnum || type == WireType::kSet; }
+bool IsCharacter(WireType type, mysql::Flavour flavour) {
+  const WireType also = flavour == mysql::Flavour::kMariaDb ? WireType::kGeometry : WireType::kVector;
+  return type == WireType::kString || IsVarchar(type) || IsBlob(type) || type == also;
+}
+bool IsEnumOrSet(WireType type, mysql::Flavour) { return type == WireType::kEnum || type == WireType::kSet; }
 
 ColumnType BlobType(unsigned length_bytes, bool binary) {
   static constexpr ColumnType kText[] = {ColumnType::kTinyText, ColumnType::kText, ColumnType::kMediumText,
@@ -95,12 +98,12 @@ bool SizeIsPossible(const WireColumn& wire) {
 using Charsets = std::vector<std::string_view>;
 
 // By column; empty where nothing is said. A default with exceptions by place, or one for each column of the group.
-Charsets ReadCharsets(const TableMapEvent& event, MetadataField common, MetadataField each,
-                      bool (*in_group)(WireType)) {
+Charsets ReadCharsets(const TableMapEvent& event, mysql::Flavour flavour, MetadataField common, MetadataField each,
+                      bool (*in_group)(WireType, mysql::Flavour)) {
   Charsets charsets(event.columns.size());
   std::vector<std::size_t> group;
   for (std::size_t i = 0; i < event.columns.size(); ++i) {
-    if (in_group(event.columns[i].type)) group.push_back(i);
+    if (in_group(event.columns[i].type, flavour)) group.push_back(i);
   }
   if (!Field(event, common).empty()) {
     Cursor in(Field(event, common));
@@ -114,11 +117,12 @@ Charsets ReadCharsets(const TableMapEvent& event, MetadataField common, Metadata
     }
   } else {
     Cursor in(Field(event, each));
-    for (std::size_t i = 0; in.ok() && in.remaining() > 0; ++i) {
-      const std::string_view charset = CharsetOfCollation(in.Packed());
-      if (i >= group.size()) return Charsets(event.columns.size());
-      charsets[group[i]] = charset;
+    std::size_t read = 0;
+    for (; read < group.size() && in.ok() && in.remaining() > 0; ++read) {
+      charsets[group[read]] = CharsetOfCollation(in.Packed());
     }
+    // Columns of plug-in types may be counted or not: rather none than the next one's.
+    if (!in.ok() || in.remaining() > 0 || read != group.size()) return Charsets(event.columns.size());
   }
   return charsets;
 }
@@ -139,21 +143,37 @@ void ReadMembers(std::string_view field, WireType type, const TableMapEvent& eve
   }
 }
 
+// Keys over prefixes of columns do not tell rows apart by whole values in general, but do so here: a unique prefix
+// makes the whole unique.
+void ReadPrimaryKey(const TableMapEvent& event, mysql::TableSchema& schema) {
+  const std::string_view whole = Field(event, MetadataField::kPrimaryKey);
+  Cursor in(whole.empty() ? Field(event, MetadataField::kPrimaryKeyWithPrefix) : whole);
+  mysql::UniqueKey key{"PRIMARY", {}};
+  while (in.ok() && in.remaining() > 0) {
+    const std::uint64_t column = in.Packed();
+    if (whole.empty()) in.Packed();  // the prefix
+    if (column >= schema.columns.size()) in.Fail();
+    if (in.ok()) key.columns.push_back(static_cast<std::size_t>(column));
+  }
+  if (in.ok() && !key.columns.empty()) schema.unique_keys.push_back(std::move(key));
+}
+
 bool UnsignedBit(std::string_view bits, std::size_t bit) {
   return bit / 8 < bits.size() && ((static_cast<unsigned char>(bits[bit / 8]) << (bit % 8)) & 0x80) != 0;
 }
 
 }  // namespace
 
-base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMapEvent& event, std::uint64_t number) {
+base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMapEvent& event, mysql::Flavour flavour,
+                                                                  std::uint64_t number) {
   auto table = std::make_shared<DescribedTable>();
   table->number = number;
   table->columns = event.columns;
   table->has_names = !event.column_names.empty();
   table->described.name = {std::string(event.schema), std::string(event.table)};
   const Charsets charsets =
-      ReadCharsets(event, MetadataField::kDefaultCharset, MetadataField::kColumnCharset, IsCharacter);
-  const Charsets member_charsets = ReadCharsets(event, MetadataField::kEnumAndSetDefaultCharset,
+      ReadCharsets(event, flavour, MetadataField::kDefaultCharset, MetadataField::kColumnCharset, IsCharacter);
+  const Charsets member_charsets = ReadCharsets(event, flavour, MetadataField::kEnumAndSetDefaultCharset,
                                                 MetadataField::kEnumAndSetColumnCharset, IsEnumOrSet);
   table->member_charsets.assign(member_charsets.begin(), member_charsets.end());
   std::size_t signedness_bit = 0;
@@ -179,6 +199,7 @@ base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMap
   }
   ReadMembers(Field(event, MetadataField::kEnumMembers), WireType::kEnum, event, table->described);
   ReadMembers(Field(event, MetadataField::kSetMembers), WireType::kSet, event, table->described);
+  ReadPrimaryKey(event, table->described);
   table->schema = &table->described;
   return std::shared_ptr<const DescribedTable>(std::move(table));
 }

@@ -1,8 +1,8 @@
 // A table as its TABLE_MAP event alone describes it: what a reader of files knows without any server.
 //
-// Column names, ENUM and SET members are there with binlog_row_metadata=FULL; signedness and character sets also with
-// MINIMAL. Without them a column is "@1", "@2", ...; integers count as signed, and text has no charset (TEXT and BLOB,
-// CHAR and BINARY cannot be told apart then).
+// Column names, ENUM and SET members and the primary key are there with binlog_row_metadata=FULL; signedness and
+// character sets also with MINIMAL. Without them a column is "@1", "@2", ...; integers count as signed, and text has no
+// charset (TEXT and BLOB, CHAR and BINARY cannot be told apart then).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "binlog/table_map.h"
+#include "mysql/position.h"
 #include "mysql/schema.h"
 
 namespace shardlift::binlog {
@@ -27,6 +28,7 @@ struct DescribedTable : TableMap {
   DescribedTable& operator=(const DescribedTable&) = delete;
 };
 
-base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMapEvent& event, std::uint64_t number);
+base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMapEvent& event, mysql::Flavour flavour,
+                                                                  std::uint64_t number);
 
 }  // namespace shardlift::binlog

@@ -169,6 +169,18 @@ base::Result<Event> ParseEvent(std::string_view bytes, const Format& format) {
   return Event{header, body};
 }
 
+base::Status VerifyStoredFormatDescription(std::string_view bytes) {
+  constexpr std::size_t kTypesBeforeChecksums = 30;
+  constexpr std::size_t kFixedBytes = kEventHeaderBytes + 2 + kServerVersionBytes + 5;
+  if (bytes.size() < kFixedBytes) return Corrupt("format description too short");
+  if (KnowsChecksums(ServerVersionOf(bytes.substr(kEventHeaderBytes)))) {
+    const bool right = bytes.size() > kFixedBytes + kChecksumBytes && FormatChecksumMatches(bytes);
+    return right ? base::Ok() : Corrupt("format description: wrong checksum");
+  }
+  if (bytes.size() <= kFixedBytes + kTypesBeforeChecksums) return base::Ok();
+  return Corrupt("format description with more event types than its server's version has");
+}
+
 base::Result<Format> ParseStartV3(const Event& event, std::uint16_t version) {
   Cursor in(event.body);
   Format format;

@@ -122,6 +122,9 @@ base::Result<EventHeader> ParseEventHeader(std::string_view bytes);
 // algorithm byte. The body is a view into `bytes`.
 base::Result<Event> ParseEvent(std::string_view bytes, const Format& format);
 base::Result<Format> ParseFormatDescription(const Event& event);
+// A format description that lies in a file, as whole bytes. Servers that know checksums always give it one there, also
+// when the events after it have none; older ones know fewer event types. So no damage makes checksums look unknown.
+base::Status VerifyStoredFormatDescription(std::string_view bytes);
 // A START_V3 event, which opens files of versions 1 and 3. The event tells its version by its size: version 1 has a
 // header of kEventHeaderBytesV1.
 base::Result<Format> ParseStartV3(const Event& event, std::uint16_t version);

@@ -88,7 +88,7 @@ base::Status EventScan::OnTableMap(const ScannedEvent& event) {
   seen.raw.clear();
   if (visitor_.WantsTable(name)) {
     SL_ASSIGN(const TableMapEvent map, ParseTableMap(*event.event, *event.format));
-    SL_ASSIGN(seen.table, DescribeTable(map, tables_described_));
+    SL_ASSIGN(seen.table, DescribeTable(map, event.format->flavour, tables_described_));
     ++tables_described_;
     SL_TRY(visitor_.OnTable(*seen.table));
   }

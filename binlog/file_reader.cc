@@ -185,6 +185,12 @@ const FileEvent* FileReader::Next() {
     return nullptr;
   }
   const std::string_view bytes = Available().substr(0, event_bytes);
+  if (!version_1 && static_cast<EventType>(bytes[4]) == EventType::kFormatDescription) {
+    if (const base::Status status = VerifyStoredFormatDescription(bytes); !status.ok()) {
+      Refuse(status, offset_);
+      return nullptr;
+    }
+  }
   const base::Result<Event> event = version_1 ? base::Result<Event>(ParseEventV1(bytes)) : ParseEvent(bytes, format_);
   if (!event.ok()) {
     Refuse(event.status(), offset_);

@@ -136,10 +136,11 @@ GroupReader::SeenTable* GroupReader::FindTable(std::uint64_t table_id) {
 base::Status GroupReader::OnTableMap(const Event& event) {
   SL_ASSIGN(const TableMapName name, ParseTableMapName(event, format_));
   TouchGroup();
-  const mysql::TableSchema* schema = options_.tables ? options_.tables(name.schema, name.table) : nullptr;
   if (tables_.size() > kSeenTablesMax) {
     std::erase_if(tables_, [&](const auto& entry) { return entry.second.group != group_number_; });
   }
+  if (options_.describe) return Describe(event, name, tables_[name.table_id]);
+  const mysql::TableSchema* schema = options_.tables ? options_.tables(name.schema, name.table) : nullptr;
   SeenTable& seen = tables_[name.table_id];
   const bool known = schema != nullptr && seen.map != nullptr && seen.schema == schema && seen.raw == event.body;
   seen.group = group_number_;
@@ -157,6 +158,19 @@ base::Status GroupReader::OnTableMap(const Event& event) {
   }
   SL_TRY(matched.status());
   seen.map = std::move(matched).value();
+  return base::Ok();
+}
+
+base::Status GroupReader::Describe(const Event& event, const TableMapName& name, SeenTable& seen) {
+  const bool known = seen.raw == event.body && !seen.raw.empty();
+  seen.group = group_number_;
+  if (known) return base::Ok();
+  seen.map = nullptr;
+  if (options_.describe(name.schema, name.table)) {
+    SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, format_));
+    SL_ASSIGN(seen.map, DescribeTable(map, format_.flavour, 0));
+  }
+  seen.raw = event.body;
   return base::Ok();
 }
 

@@ -20,9 +20,22 @@ base::Result<std::optional<CommitGroup>> GroupReader::Feed(std::string_view even
   event_begin_ = offset_;
   ended_.reset();
   base::Result<Event> event = ParseEvent(event_bytes, format_);
-  base::Status status = event.status();
-  if (status.ok()) status = Advance(event->header);
-  if (status.ok()) status = Dispatch(*event);
+  if (!event.ok()) return After(event.status());
+  Look(event->header);
+  Advance(event->header);
+  return After(Dispatch(*event));
+}
+
+base::Result<std::optional<CommitGroup>> GroupReader::FeedFromFile(const std::string& file, const FileEvent& event) {
+  ended_.reset();
+  file_ = file;
+  event_begin_ = event.offset;
+  offset_ = event.end_offset;
+  Look(event.event.header);
+  return After(Dispatch(event.event));
+}
+
+base::Result<std::optional<CommitGroup>> GroupReader::After(base::Status status) {
   if (!status.ok()) return status.WithContext(Place());
   if (!in_group_) {
     if (boundary_.file != file_) boundary_.file = file_;
@@ -31,21 +44,23 @@ base::Result<std::optional<CommitGroup>> GroupReader::Feed(std::string_view even
   return std::move(ended_);
 }
 
-// Keeps the 64-bit offset: the event tells the low 32 bits of its end. Events made for the connection tell 0, and
-// heartbeats speak of the place where the server waits.
-base::Status GroupReader::Advance(const EventHeader& header) {
+void GroupReader::Look(const EventHeader& header) {
   last_was_heartbeat_ = header.type == EventType::kHeartbeat || header.type == EventType::kHeartbeatV2;
   event_seconds_ = header.timestamp_seconds;
   if (header.timestamp_seconds != 0) last_event_seconds_ = header.timestamp_seconds;
+}
+
+// Keeps the 64-bit offset: the event tells the low 32 bits of its end. Events made for the connection tell 0, and
+// heartbeats speak of the place where the server waits.
+void GroupReader::Advance(const EventHeader& header) {
   const bool made_up = header.next_offset == 0 || (header.flags & kFlagArtificial) != 0;
-  if (last_was_heartbeat_ || made_up) return base::Ok();
+  if (last_was_heartbeat_ || made_up) return;
   constexpr std::uint64_t kWrap = std::uint64_t{1} << 32;
   const std::uint64_t expected = offset_ + header.event_bytes;
   std::uint64_t end = (expected & ~(kWrap - 1)) | header.next_offset;
   if (end < expected) end += kWrap;
   event_begin_ = end - header.event_bytes;
   offset_ = end;
-  return base::Ok();
 }
 
 base::Status GroupReader::Dispatch(const Event& event) {

@@ -84,6 +84,8 @@ enum class MetadataField : std::uint8_t {
   kColumnName = 4,
   kSetMembers = 5,
   kEnumMembers = 6,
+  kPrimaryKey = 8,  // of whole columns
+  kPrimaryKeyWithPrefix = 9,
   kEnumAndSetDefaultCharset = 10,
   kEnumAndSetColumnCharset = 11,
 };
