@@ -289,7 +289,7 @@ Status DumpFileAsSql(const DumpFile& file, binlog::FileReader& events, binlog::G
 }  // namespace
 
 Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LineWriter& out) {
-  out.line() += kPrologue;
+  if (!flashback) out.line() += kPrologue;
   SqlDump dump(flashback, out);
   binlog::GroupReaderOptions options;
   const DumpFilter* filter = nullptr;
@@ -306,6 +306,7 @@ Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LineWriter& o
   }
   // To undo a part is worse than nothing; to do again what stands before a damage is not.
   if (flashback && !status.ok()) return status;
+  if (flashback) out.line() += kPrologue;
   SL_TRY(dump.Finish());
   return status;
 }
