@@ -69,7 +69,7 @@ base::Result<std::string_view> Session::ReadPacket() {
   constexpr std::string_view kWhat = "read the binlog stream";
   if (!impl_->alive) return impl_->Gone(kWhat);
   const unsigned long size = mysql_net_read_packet(impl_->handle);
-  if (size == packet_error || size == 0) {
+  if (size == kPacketError || size == 0) {
     base::Status status = impl_->Failure(kWhat, false);
     impl_->alive = false;
     return status;

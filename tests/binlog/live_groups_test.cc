@@ -445,34 +445,6 @@ TEST_P(LiveMySql, TaggedGtids) {
   EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 3 c")) << "a set with tags is understood by the server";
 }
 
-TEST_P(LiveMySql, PartialJsonIsTheWholeValue) {
-  Sql("CREATE TABLE j (id INT PRIMARY KEY, w JSON, v JSON, x JSON)");
-  Watch("j");
-  Sql("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'");
-  Sql(R"(INSERT INTO j VALUES (1, '[1]', '{"a": "long long long long long", "b": [2, {"c c": [1, 2]}], "e": {}}', NULL))");
-  for (const char* change :
-       {"JSON_SET(v, '$.b[0]', 3)", "JSON_SET(v, '$.b[5]', 'new')",
-        "JSON_SET(v, '$.e.\"x \\\\\"y\"', CAST('1.50' AS DECIMAL(5,2)))", "JSON_REMOVE(v, '$.b[1].\"c c\"[0]')",
-        "JSON_REPLACE(v, '$.a', REPEAT('z', 70000))", "JSON_REMOVE(v, '$.a')",
-        "JSON_SET(JSON_REMOVE(v, '$.b'), '$.bb', CAST('-1:02:03.4' AS TIME(1)), '$.c', 18446744073709551615)"}) {
-    OpenStream();
-    Sql(std::string("UPDATE j SET v = ") + change);
-    const std::vector<OwnedGroup> groups = ReadAll();
-    ASSERT_EQ(groups.size(), 1u) << change;
-    const OwnedChange& update = groups[0].changes.at(0);
-    EXPECT_EQ(update.after.at(2).bytes, One("SELECT v FROM j")) << change;
-    EXPECT_EQ(update.after.at(1).bytes, "[1]") << change;
-    EXPECT_TRUE(update.after.at(3).value.is_null()) << change;
-  }
-  Sql("SET SESSION binlog_row_image = 'MINIMAL'");
-  OpenStream();
-  Sql("UPDATE j SET v = JSON_SET(v, '$.e', 3)");
-  const std::vector<OwnedGroup> groups = ReadAll();
-  ASSERT_EQ(groups.size(), 1u);
-  const OwnedChange& update = groups[0].changes.at(0);
-  EXPECT_TRUE(update.after.at(2).value.is_absent() || update.after.at(2).bytes == One("SELECT v FROM j"));
-}
-
 INSTANTIATE_TEST_SUITE_P(Servers, LiveMySql, ::testing::Values(mysql::Flavour::kMySql), FlavourOf);
 
 }  // namespace
