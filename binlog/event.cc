@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "binlog/crc32.h"
@@ -30,13 +31,17 @@ bool FormatChecksumMatches(std::string_view event) {
 
 // Servers older than 5.6.1 (MariaDB: 5.3) write no checksum algorithm into their format description.
 bool KnowsChecksums(std::string_view version) {
-  unsigned part[3] = {0, 0, 0};
+  constexpr unsigned kPartMax = 999;
+  unsigned part[3] = {0, 0, kPartMax};  // Aurora's versions have no third: "5.6.mysql_aurora.1.22"
   std::size_t index = 0;
+  bool digits = false;
   for (const char c : version) {
-    if (c >= '0' && c <= '9' && part[index] < 100000) {
-      part[index] = part[index] * 10 + static_cast<unsigned>(c - '0');
-    } else if (c == '.' && index < 2) {
+    if (c >= '0' && c <= '9') {
+      part[index] = std::min(kPartMax, (digits ? part[index] * 10 : 0) + static_cast<unsigned>(c - '0'));
+      digits = true;
+    } else if (c == '.' && index < 2 && digits) {
       ++index;
+      digits = false;
     } else {
       break;
     }

@@ -4,6 +4,8 @@
 
 #include <bit>
 #include <cstring>
+#include <new>
+#include <type_traits>
 
 #include "binlog/compression.h"
 #include "binlog/decimal.h"
@@ -15,6 +17,7 @@ namespace shardlift::binlog {
 namespace {
 
 using mysql::Value;
+static_assert(std::is_trivially_destructible_v<Value>, "rows are overwritten without ending the old values");
 
 bool Bit(std::string_view bitmap, std::size_t index) {
   return ((static_cast<unsigned char>(bitmap[index / 8]) >> (index % 8)) & 1) != 0;
@@ -107,7 +110,8 @@ base::Status RowDecoder::ReadImage(const TableMap& table, Cursor& in, Image& ima
       image.values[i] = Value::Null();
       continue;
     }
-    image.values[i] = ReadValue(table.schema->columns[i], table.columns[i], in);
+    // Made in place: a copy of 32 bytes right after they were written in pieces costs more than most values.
+    new (&image.values[i]) Value(ReadValue(table.schema->columns[i], table.columns[i], in));
     if (!in.ok()) return Corrupt(fmt::format("bad value of column {}", table.schema->columns[i].name));
   }
   return base::Ok();

@@ -63,11 +63,23 @@ void AppendFloat(T value, std::string& out) {
   if (!finite) out += '"';
 }
 
+// "name": of each column, ready to be written.
+std::vector<std::string> JsonNames(const mysql::TableSchema& schema) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < schema.columns.size(); ++i) {
+    const std::string& name = schema.columns[i].name;
+    AppendJsonString(mapping::IsUtf8(name) ? name : fmt::format("@{}", i + 1), names.emplace_back());
+    names.back() += ':';
+  }
+  return names;
+}
+
 class ChangeWriter {
  public:
   explicit ChangeWriter(std::string& out) : out_(out) {}
 
-  void Image(const binlog::DescribedTable& table, std::span<const Value> image) {
+  // `names` as JsonNames gives them.
+  void Image(const binlog::DescribedTable& table, const std::vector<std::string>& names, std::span<const Value> image) {
     if (image.empty()) {
       out_ += "null";
       return;
@@ -78,14 +90,8 @@ class ChangeWriter {
       if (image[i].is_absent()) continue;
       if (!first) out_ += ',';
       first = false;
-      const mysql::Column& column = table.schema->columns[i];
-      if (mapping::IsUtf8(column.name)) {
-        AppendJsonString(column.name, out_);
-      } else {
-        AppendJsonString(fmt::format("@{}", i + 1), out_);
-      }
-      out_ += ':';
-      OneValue(column, table.member_charsets[i], image[i]);
+      out_ += names[i];
+      OneValue(table.schema->columns[i], table.member_charsets[i], image[i]);
     }
     out_ += '}';
   }
@@ -130,8 +136,11 @@ class ChangeWriter {
   }
 
   void Text(std::string_view bytes, std::string_view charset) {
-    if (charset.empty() ? mapping::IsUtf8(bytes) : Convert(bytes, charset)) {
-      AppendJsonString(charset.empty() ? bytes : std::string_view(converted_), out_);
+    const mapping::Charset known = charset.empty() ? mapping::Charset::kUtf8 : mapping::FindCharset(charset);
+    if (known == mapping::Charset::kUtf8 && mapping::IsUtf8(bytes)) {
+      AppendJsonString(bytes, out_);
+    } else if (known != mapping::Charset::kUtf8 && Convert(bytes, charset)) {
+      AppendJsonString(converted_, out_);
     } else {
       AppendBytes(bytes, charset, out_);
     }
@@ -200,7 +209,7 @@ class ChangeVisitor : public binlog::EventVisitor {
     AppendName(table.schema->name.schema, name);
     name += ",\"table\":";
     AppendName(table.schema->name.table, name);
-    table_json_.push_back(std::move(name));
+    tables_.push_back({std::move(name), JsonNames(*table.schema)});
     return base::Ok();
   }
   Status OnRows(const binlog::ScannedEvent& event, const binlog::DescribedTable& table,
@@ -208,14 +217,15 @@ class ChangeVisitor : public binlog::EventVisitor {
     const bool wanted = file_.filter.gtids ? gtid_wanted_ : true;
     if (!wanted || !file_.filter.MatchPlace(event.offset, event.timestamp_seconds())) return base::Ok();
     static constexpr std::string_view kOps[] = {"insert", "update", "delete"};
+    const TableText& text = tables_[static_cast<std::size_t>(table.number)];
     head_ = fmt::format("{{\"file\":{},\"pos\":{},\"gtid\":{},\"ts\":{}{},\"op\":\"{}\",\"before\":", file_json_,
-                        event.offset, gtid_json_, event.timestamp_seconds(),
-                        table_json_[static_cast<std::size_t>(table.number)], kOps[static_cast<std::size_t>(kind.op)]);
+                        event.offset, gtid_json_, event.timestamp_seconds(), text.name,
+                        kOps[static_cast<std::size_t>(kind.op)]);
     return decoder_.Decode(table, kind.op, kind.partial, data, [&](const binlog::RowChange& change) {
       out_.line() += head_;
-      writer_.Image(table, change.before);
+      writer_.Image(table, text.columns, change.before);
       out_.line() += ",\"after\":";
-      writer_.Image(table, change.after);
+      writer_.Image(table, text.columns, change.after);
       out_.line() += "}\n";
       return out_.MaybeFlush();
     });
@@ -238,7 +248,11 @@ class ChangeVisitor : public binlog::EventVisitor {
   std::string gtid_json_ = "null";
   bool gtid_wanted_ = false;  // no group has begun
   std::string head_;
-  std::vector<std::string> table_json_;  // by DescribedTable::number
+  struct TableText {
+    std::string name;
+    std::vector<std::string> columns;
+  };
+  std::vector<TableText> tables_;  // by DescribedTable::number
 };
 
 }  // namespace

@@ -111,6 +111,38 @@ TEST_F(FileTest, ClosedFileIsClean) {
   EXPECT_EQ(outcome.server_version, "9.7.0");
 }
 
+TEST_F(FileTest, VersionsOfOtherBuildersHaveChecksums) {
+  for (const char* version : {"5.6.mysql_aurora.1.22.2", "8.0.mysql_aurora.3.04.0", "8.0.36-28", "5.6.1-log"}) {
+    EventBuilder build;
+    std::vector<std::string> events = {build.FormatDescription(1, version)};
+    for (auto& event : Transaction(build)) events.push_back(event);
+    events.push_back(build.Make(EventType::kStop, ""));
+    const Outcome outcome = ReadEvents(events);
+    EXPECT_EQ(outcome.end, FileEnd::kClean) << version << ": " << outcome.error.message();
+    EXPECT_EQ(outcome.rows, 2u);
+  }
+}
+
+TEST_F(FileTest, OldServersWriteNoChecksum) {
+  EventBuilder build(false, false);
+  std::string version = "5.1.73-log";
+  version.resize(50, '\0');
+  std::string lengths(27, '\0');
+  for (const auto& [type, length] : std::initializer_list<std::pair<EventType, char>>{
+           {EventType::kQuery, 13}, {EventType::kTableMap, 8}, {EventType::kWriteRowsV1, 8}, {EventType::kRotate, 8}}) {
+    lengths[static_cast<std::size_t>(type) - 1] = length;
+  }
+  const std::string body = Little(4, 2) + version + Little(1, 4) + '\x13' + lengths;
+  std::string format = build.Make(EventType::kIgnorable, body);  // any type of which the builder makes no checksum
+  format[4] = static_cast<char>(EventType::kFormatDescription);
+  const std::string rows = Little(5, 6) + Little(1, 2) + '\x02' + '\x03' + EventBuilder::Row(1, "a");
+  const Outcome outcome =
+      ReadEvents({format, build.Query("BEGIN"), build.TableMap(), build.Make(EventType::kWriteRowsV1, rows),
+                  build.Query("COMMIT"), build.Make(EventType::kStop, "")});
+  EXPECT_EQ(outcome.end, FileEnd::kClean) << outcome.error.message();
+  EXPECT_EQ(outcome.rows, 1u);
+}
+
 TEST_F(FileTest, FileInUseIsWhole) {
   EventBuilder build;
   // The flag is set after the checksum was made.
