@@ -189,8 +189,17 @@ class ChangeVisitor : public binlog::EventVisitor {
   // Table maps count wherever they stand; all other events by their place.
   Status OnEvent(const binlog::ScannedEvent& event, bool* wanted) override {
     *wanted = event.type() != binlog::EventType::kQuery;
+    if (event.type() == binlog::EventType::kIncident && incident_.ok()) {
+      incident_ = {
+          base::Code::kCorrupt,
+          fmt::format("binlog file {}: offset {}: INCIDENT_EVENT: the server lost changes here, so that they are "
+                      "in no binlog; compare the tables themselves",
+                      file_.path, event.offset)};
+    }
     return base::Ok();
   }
+  // Ok, or the first place where the binlog itself says that it lacks changes.
+  const Status& incident() const { return incident_; }
   bool WantsTable(const binlog::TableMapName& name) override {
     return file_.filter.tables.Match(name.schema, name.table);
   }
@@ -244,6 +253,7 @@ class ChangeVisitor : public binlog::EventVisitor {
   LineWriter& out_;
   ChangeWriter writer_;
   binlog::RowDecoder decoder_;
+  Status incident_;
   std::string file_json_;
   std::string gtid_json_ = "null";
   bool gtid_wanted_ = false;  // no group has begun
@@ -258,13 +268,15 @@ class ChangeVisitor : public binlog::EventVisitor {
 }  // namespace
 
 Status DumpChanges(const std::vector<DumpFile>& files, LineWriter& out) {
+  Status incident;
   for (const DumpFile& file : files) {
     SL_ASSIGN(const auto reader, binlog::FileReader::Open(file.path));
     ChangeVisitor visitor(file, out);
     SL_TRY(binlog::EventScan(visitor).Scan(*reader));
     SL_TRY(DamageOf(*reader));
+    if (incident.ok()) incident = visitor.incident();
   }
-  return base::Ok();
+  return incident;
 }
 
 }  // namespace shardlift::cmd

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/binlog/event_builder.h"
 #include "tests/cmd/program.h"
 
 namespace shardlift::cmd::testing {
@@ -184,6 +185,22 @@ TEST_F(BinlogTest, Dump_DamagedFile_GivesAllBeforeIt) {
   EXPECT_EQ(output.exit_code, 1);
   EXPECT_EQ(Lines(output).size(), 3u);
   EXPECT_THAT(output.err, AllOf(HasSubstr("bin.000001"), HasSubstr("2986"), HasSubstr("checksum")));
+}
+
+TEST_F(BinlogTest, Dump_Incident_GoesOnAndExits1) {
+  binlog::EventBuilder build;
+  std::ofstream(directory_ + "/bin.000001", std::ios::binary)
+      << "\xfe" << "bin" << build.FormatDescription(1)
+      << build.Make(binlog::EventType::kIncident, std::string("\1\0\0", 3)) << build.Gtid(1) << build.Query("BEGIN")
+      << build.TableMap() << build.Write(binlog::EventBuilder::Row(1, "a")) << build.Xid()
+      << build.Make(binlog::EventType::kStop, "");
+  const Output output = RunProgram({"binlog", "dump", directory_ + "/bin.000001"});
+  EXPECT_EQ(output.exit_code, 1);
+  ASSERT_EQ(Lines(output).size(), 1u);
+  EXPECT_EQ(Lines(output)[0]["after"], Json({{"@1", 1}, {"@2", "a"}}));
+  EXPECT_THAT(output.err, HasSubstr("INCIDENT_EVENT"));
+  const Output sql = RunProgram({"binlog", "dump", "--sql", directory_ + "/bin.000001"});
+  EXPECT_EQ(sql.exit_code, 4);
 }
 
 TEST_F(BinlogTest, Sql_OnlyWhatWasCommitted) {
