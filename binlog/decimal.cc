@@ -26,16 +26,18 @@ bool ReadGroup(const unsigned char*& in, unsigned digits, char*& out) {
 
 }  // namespace
 
-std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena) {
-  if (precision == 0 || precision > kDecimalPrecisionMax || scale > precision || scale > kDecimalScaleMax) {
-    in.Fail();
-    return {};
-  }
+std::size_t DecimalBytes(unsigned precision, unsigned scale) {
+  if (precision == 0 || precision > kDecimalPrecisionMax || scale > precision || scale > kDecimalScaleMax) return 0;
   const unsigned whole = precision - scale;
-  const std::size_t bytes = whole / kDigitsPerGroup * 4 + kBytesOfDigits[whole % kDigitsPerGroup] +
-                            scale / kDigitsPerGroup * 4 + kBytesOfDigits[scale % kDigitsPerGroup];
+  return whole / kDigitsPerGroup * 4 + kBytesOfDigits[whole % kDigitsPerGroup] + scale / kDigitsPerGroup * 4 +
+         kBytesOfDigits[scale % kDigitsPerGroup];
+}
+
+std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena) {
+  const std::size_t bytes = DecimalBytes(precision, scale);
+  const unsigned whole = precision - scale;
   const std::string_view stored = in.Bytes(bytes);
-  if (!in.ok() || bytes > kPackedBytesMax) {
+  if (!in.ok() || bytes == 0 || bytes > kPackedBytesMax) {
     in.Fail();
     return {};
   }

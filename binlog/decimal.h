@@ -11,6 +11,9 @@ namespace shardlift::binlog {
 inline constexpr unsigned kDecimalPrecisionMax = 65;
 inline constexpr unsigned kDecimalScaleMax = 38;  // MySQL allows 30, MariaDB 38
 
+// Bytes of a packed value; 0 for a precision and scale no server has.
+std::size_t DecimalBytes(unsigned precision, unsigned scale);
+
 // Fails the cursor for digits that are none, or a precision and scale no server has. `zerofill`: print all whole
 // digits.
 std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena);

@@ -1,8 +1,11 @@
 #include "binlog/event.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
+#include <algorithm>
+#include <array>
+
+#include "binlog/crc32.h"
 #include "binlog/cursor.h"
 
 namespace shardlift::binlog {
@@ -12,24 +15,33 @@ constexpr std::size_t kServerVersionBytes = 50;
 constexpr std::uint8_t kChecksumOff = 0;
 constexpr std::uint8_t kChecksumCrc32 = 1;
 
-std::uint32_t Crc32(std::string_view bytes) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
 bool ChecksumMatches(std::string_view event) {
   const std::string_view data = event.substr(0, event.size() - kChecksumBytes);
   return Cursor(event.substr(data.size())).U32() == Crc32(data);
 }
 
+// The server sets and clears the in-use flag in place; the checksum was made without it.
+bool FormatChecksumMatches(std::string_view event) {
+  constexpr std::size_t kFlagsAt = 17;
+  const char flags = static_cast<char>(static_cast<unsigned char>(event[kFlagsAt]) & ~kFlagInUse);
+  const std::string_view rest = event.substr(kFlagsAt + 1, event.size() - kChecksumBytes - kFlagsAt - 1);
+  const std::uint32_t crc = Crc32(rest, Crc32({&flags, 1}, Crc32(event.substr(0, kFlagsAt))));
+  return Cursor(event.substr(event.size() - kChecksumBytes)).U32() == crc;
+}
+
 // Servers older than 5.6.1 (MariaDB: 5.3) write no checksum algorithm into their format description.
 bool KnowsChecksums(std::string_view version) {
-  unsigned part[3] = {0, 0, 0};
+  constexpr unsigned kPartMax = 999;
+  unsigned part[3] = {0, 0, kPartMax};  // Aurora's versions have no third: "5.6.mysql_aurora.1.22"
   std::size_t index = 0;
+  bool digits = false;
   for (const char c : version) {
-    if (c >= '0' && c <= '9' && part[index] < 100000) {
-      part[index] = part[index] * 10 + static_cast<unsigned>(c - '0');
-    } else if (c == '.' && index < 2) {
+    if (c >= '0' && c <= '9') {
+      part[index] = std::min(kPartMax, (digits ? part[index] * 10 : 0) + static_cast<unsigned>(c - '0'));
+      digits = true;
+    } else if (c == '.' && index < 2 && digits) {
       ++index;
+      digits = false;
     } else {
       break;
     }
@@ -49,6 +61,17 @@ std::string_view ServerVersionOf(std::string_view body) {
 
 std::string_view EventTypeName(EventType type) {
   switch (type) {
+    case EventType::kStartV3: return "START_EVENT_V3";
+    case EventType::kLoad: return "LOAD_EVENT";
+    case EventType::kSlave: return "SLAVE_EVENT";
+    case EventType::kCreateFile: return "CREATE_FILE_EVENT";
+    case EventType::kAppendBlock: return "APPEND_BLOCK_EVENT";
+    case EventType::kExecLoad: return "EXEC_LOAD_EVENT";
+    case EventType::kDeleteFile: return "DELETE_FILE_EVENT";
+    case EventType::kNewLoad: return "NEW_LOAD_EVENT";
+    case EventType::kPreGaWriteRows: return "PRE_GA_WRITE_ROWS_EVENT";
+    case EventType::kPreGaUpdateRows: return "PRE_GA_UPDATE_ROWS_EVENT";
+    case EventType::kPreGaDeleteRows: return "PRE_GA_DELETE_ROWS_EVENT";
     case EventType::kQuery: return "QUERY_EVENT";
     case EventType::kStop: return "STOP_EVENT";
     case EventType::kRotate: return "ROTATE_EVENT";
@@ -96,6 +119,11 @@ std::string_view EventTypeName(EventType type) {
   return "UNKNOWN_EVENT";
 }
 
+bool IsKnown(EventType type) {
+  const auto number = static_cast<unsigned>(type);
+  return (number >= 1 && number <= 42) || (number >= 160 && number <= 171);
+}
+
 std::size_t Format::PostHeaderBytes(EventType type, std::size_t otherwise) const {
   const std::size_t index = static_cast<std::size_t>(type) - 1;
   return index < post_header_bytes.size() ? post_header_bytes[index] : otherwise;
@@ -135,7 +163,8 @@ base::Result<Event> ParseEvent(std::string_view bytes, const Format& format) {
       if (body.size() < 2 + kServerVersionBytes + 5 + 1 + kChecksumBytes)
         return Corrupt("format description too short");
       const auto algorithm = static_cast<std::uint8_t>(body[body.size() - kChecksumBytes - 1]);
-      if (algorithm == kChecksumCrc32 && !ChecksumMatches(bytes)) return Corrupt("format description: wrong checksum");
+      if (algorithm == kChecksumCrc32 && !FormatChecksumMatches(bytes))
+        return Corrupt("format description: wrong checksum");
       body.remove_suffix(kChecksumBytes);
     }
   } else if (format.checksum) {
@@ -144,6 +173,37 @@ base::Result<Event> ParseEvent(std::string_view bytes, const Format& format) {
     body.remove_suffix(kChecksumBytes);
   }
   return Event{header, body};
+}
+
+base::Status VerifyStoredFormatDescription(std::string_view bytes) {
+  constexpr std::size_t kTypesBeforeChecksums = 30;
+  constexpr std::size_t kFixedBytes = kEventHeaderBytes + 2 + kServerVersionBytes + 5;
+  if (bytes.size() < kFixedBytes) return Corrupt("format description too short");
+  if (KnowsChecksums(ServerVersionOf(bytes.substr(kEventHeaderBytes)))) {
+    const bool right = bytes.size() > kFixedBytes + kChecksumBytes && FormatChecksumMatches(bytes);
+    return right ? base::Ok() : Corrupt("format description: wrong checksum");
+  }
+  if (bytes.size() <= kFixedBytes + kTypesBeforeChecksums) return base::Ok();
+  return Corrupt("format description with more event types than its server's version has");
+}
+
+base::Result<Format> ParseStartV3(const Event& event, std::uint16_t version) {
+  Cursor in(event.body);
+  Format format;
+  in.Skip(2);  // the version; files of a few 4.0 releases say 2 and are as version 3
+  format.binlog_version = version;
+  const std::string_view name = in.Bytes(kServerVersionBytes);
+  format.created_seconds = in.U32();
+  if (!in.ok()) return Corrupt("START_EVENT_V3 too short");
+  format.server_version = std::string(name.substr(0, name.find('\0')));
+  format.header_bytes = version == 1 ? kEventHeaderBytesV1 : kEventHeaderBytes;
+  // START, QUERY, STOP, ROTATE, INTVAR, LOAD, SLAVE, CREATE_FILE, APPEND_BLOCK, EXEC_LOAD, DELETE_FILE, NEW_LOAD, RAND,
+  // USER_VAR
+  constexpr std::array<std::uint8_t, 14> kPostHeaders = {56, 11, 0, 8, 0, 18, 0, 4, 4, 4, 4, 18, 0, 0};
+  format.post_header_bytes.assign(kPostHeaders.begin(), kPostHeaders.end());
+  if (version == 1) format.post_header_bytes[static_cast<std::size_t>(EventType::kRotate) - 1] = 0;
+  format.known = true;
+  return format;
 }
 
 base::Result<Format> ParseFormatDescription(const Event& event) {
@@ -156,8 +216,7 @@ base::Result<Format> ParseFormatDescription(const Event& event) {
   if (!in.ok()) return Corrupt("format description too short");
   format.server_version = std::string(ServerVersionOf(event.body));
   if (format.binlog_version != 4) {
-    return base::Status(base::Code::kRefused, fmt::format("binlog format version {}; only version 4 (MySQL 5.0 and "
-                                                          "later) can be read",
+    return base::Status(base::Code::kRefused, fmt::format("binlog format version {}; versions 1, 3 and 4 can be read",
                                                           format.binlog_version));
   }
   if (format.header_bytes < kEventHeaderBytes) {

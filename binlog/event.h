@@ -17,10 +17,18 @@
 namespace shardlift::binlog {
 
 enum class EventType : std::uint8_t {
+  kStartV3 = 1,
   kQuery = 2,
   kStop = 3,
   kRotate = 4,
   kIntvar = 5,
+  kLoad = 6,
+  kSlave = 7,
+  kCreateFile = 8,
+  kAppendBlock = 9,
+  kExecLoad = 10,
+  kDeleteFile = 11,
+  kNewLoad = 12,
   kRand = 13,
   kUserVar = 14,
   kFormatDescription = 15,
@@ -28,6 +36,9 @@ enum class EventType : std::uint8_t {
   kBeginLoadQuery = 17,
   kExecuteLoadQuery = 18,
   kTableMap = 19,
+  kPreGaWriteRows = 20,
+  kPreGaUpdateRows = 21,
+  kPreGaDeleteRows = 22,
   kWriteRowsV1 = 23,
   kUpdateRowsV1 = 24,
   kDeleteRowsV1 = 25,
@@ -64,13 +75,16 @@ enum class EventType : std::uint8_t {
 
 // MySQL's own name of the event ("WRITE_ROWS_EVENT"), "UNKNOWN_EVENT" for a number that is not in EventType.
 std::string_view EventTypeName(EventType type);
+bool IsKnown(EventType type);
 
 inline constexpr std::size_t kEventHeaderBytes = 19;
+inline constexpr std::size_t kEventHeaderBytesV1 = 13;  // without end offset and flags
 inline constexpr std::size_t kChecksumBytes = 4;
 // What precedes the first event of a binlog file, and so its offset.
 inline constexpr std::uint64_t kFirstEventOffset = 4;
 inline constexpr std::uint16_t kFlagInUse = 0x01;
 inline constexpr std::uint16_t kFlagArtificial = 0x20;
+inline constexpr std::uint16_t kFlagRelayLog = 0x40;
 inline constexpr std::uint16_t kFlagIgnorable = 0x80;
 
 struct EventHeader {
@@ -83,10 +97,10 @@ struct EventHeader {
   std::uint16_t flags = 0;
 };
 
-// What a FORMAT_DESCRIPTION event says about the events after it.
+// What a FORMAT_DESCRIPTION event says about the events after it; before version 4 a START_V3 event.
 struct Format {
-  bool known = false;  // false before the first format description
-  std::uint16_t binlog_version = 4;
+  bool known = false;                // false before the first format description
+  std::uint16_t binlog_version = 4;  // 1: MySQL 3.23, 3: MySQL 4.0 and 4.1, 4: all later
   std::string server_version;
   mysql::Flavour flavour = mysql::Flavour::kMySql;
   std::uint32_t created_seconds = 0;  // not 0: the first file after a server start
@@ -108,6 +122,12 @@ base::Result<EventHeader> ParseEventHeader(std::string_view bytes);
 // algorithm byte. The body is a view into `bytes`.
 base::Result<Event> ParseEvent(std::string_view bytes, const Format& format);
 base::Result<Format> ParseFormatDescription(const Event& event);
+// A format description that lies in a file, as whole bytes. Servers that know checksums always give it one there, also
+// when the events after it have none; older ones know fewer event types. So no damage makes checksums look unknown.
+base::Status VerifyStoredFormatDescription(std::string_view bytes);
+// A START_V3 event, which opens files of versions 1 and 3. The event tells its version by its size: version 1 has a
+// header of kEventHeaderBytesV1.
+base::Result<Format> ParseStartV3(const Event& event, std::uint16_t version);
 
 // "file:offset"
 std::string PlaceText(std::string_view file, std::uint64_t offset);

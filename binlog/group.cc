@@ -10,7 +10,7 @@
 
 namespace shardlift::binlog {
 
-base::Status GroupBody::Add(std::shared_ptr<const TableMap> table, RowOp op, std::uint64_t file_offset,
+base::Status GroupBody::Add(std::shared_ptr<const TableMap> table, RowOp op, bool partial, std::uint64_t file_offset,
                             std::string_view data) {
   if (data.size() > std::numeric_limits<std::uint32_t>::max()) return Corrupt("row event too large");
   // The events of one statement follow each other; tables used in turn are found a few places back.
@@ -26,7 +26,7 @@ base::Status GroupBody::Add(std::shared_ptr<const TableMap> table, RowOp op, std
   const std::uint64_t offset = bytes_.size();
   SL_TRY(bytes_.Append(data));
   events_.push_back(
-      {offset, file_offset, static_cast<std::uint32_t>(data.size()), static_cast<std::uint32_t>(index), op});
+      {offset, file_offset, static_cast<std::uint32_t>(data.size()), static_cast<std::uint32_t>(index), op, partial});
   return base::Ok();
 }
 
@@ -46,10 +46,10 @@ base::Status GroupBody::ForEachRow(const std::function<base::Status(const RowCha
     failed_in_caller = !status.ok();
     return status;
   };
-  for (const RowEvent& event : events_) {
+  for (const HeldEvent& event : events_) {
     SL_ASSIGN(const std::string_view data, bytes_.Read(event.data_offset, event.data_bytes, scratch));
     const TableMap& table = *tables_[event.table];
-    base::Status status = decoder.Decode(table, event.op, data, guarded);
+    base::Status status = decoder.Decode(table, event.op, event.partial, data, guarded);
     if (status.ok()) continue;
     if (!failed_in_caller) {
       status.WithContext(

@@ -20,7 +20,8 @@ class GroupBody {
   explicit GroupBody(SpillOptions spill) : bytes_(std::move(spill)) {}
 
   // `data` starts at the row event's column count, uncompressed. `file_offset`: where the event begins, for messages.
-  base::Status Add(std::shared_ptr<const TableMap> table, RowOp op, std::uint64_t file_offset, std::string_view data);
+  base::Status Add(std::shared_ptr<const TableMap> table, RowOp op, bool partial, std::uint64_t file_offset,
+                   std::string_view data);
   // For messages; all events of a group lie in one file.
   void set_file(std::string file) { file_ = std::move(file); }
 
@@ -32,17 +33,18 @@ class GroupBody {
   base::Status ForEachRow(const std::function<base::Status(const RowChange&)>& fn) const;
 
  private:
-  struct RowEvent {
+  struct HeldEvent {
     std::uint64_t data_offset;
     std::uint64_t file_offset;
     std::uint32_t data_bytes;
     std::uint32_t table;  // index into tables_
     RowOp op;
+    bool partial;
   };
 
   std::string file_;
   ByteStore bytes_;
-  std::vector<RowEvent> events_;
+  std::vector<HeldEvent> events_;
   std::vector<std::shared_ptr<const TableMap>> tables_;
 };
 

@@ -6,17 +6,12 @@
 #include "binlog/cursor.h"
 #include "binlog/group_body.h"
 #include "binlog/group_reader.h"
+#include "binlog/gtid_event.h"
 
 namespace shardlift::binlog {
 namespace {
 
-constexpr std::uint64_t kGtidNumberMax = (std::uint64_t{1} << 63) - 2;
-// What a row event that changes nothing names as its table.
-constexpr std::uint64_t kDummyTableId = 0x00ffffff;
 constexpr std::size_t kSeenTablesMax = 8192;
-
-// MariaDB's GTID event flags.
-enum : std::uint8_t { kStandalone = 0x01 };
 
 }  // namespace
 
@@ -51,71 +46,18 @@ void GroupReader::ForgetGroup() {
 
 base::Status GroupReader::OnGtid(const Event& event) {
   if (format_.flavour != mysql::Flavour::kMySql) return Corrupt("a MySQL GTID event in a MariaDB binlog");
-  Cursor in(event.body);
-  in.Skip(1);  // flags
-  mysql::Gtid gtid;
-  const std::string_view uuid = in.Bytes(gtid.uuid.size());
-  gtid.number = in.U64();
-  if (!in.ok()) return Corrupt(fmt::format("{} cut short", EventTypeName(event.header.type)));
-  std::copy(uuid.begin(), uuid.end(), gtid.uuid.begin());
-  const bool named = event.header.type == EventType::kGtid;
-  if (named ? gtid.number == 0 || gtid.number > kGtidNumberMax : gtid.number != 0) {
-    return Corrupt("GTID event with an impossible number");
-  }
+  SL_ASSIGN(mysql::Gtid gtid, ParseMySqlGtid(event));
   SL_TRY(BeginGroup());
-  if (named) group_.gtid = gtid;
-  return base::Ok();
-}
-
-// GTID_TAGGED: a message of MySQL's serialisation library. Fields in order of their ids: flags, uuid, number, tag, ...
-base::Status GroupReader::OnGtidTagged(const Event& event) {
-  constexpr std::uint64_t kUuidField = 1;
-  constexpr std::uint64_t kNumberField = 2;
-  constexpr std::uint64_t kTagField = 3;
-  constexpr std::size_t kTagBytesMax = 32;
-  Cursor in(event.body);
-  const std::uint64_t version = in.VarUnsigned();
-  in.VarUnsigned();  // size of the message
-  in.VarUnsigned();  // the last field a reader must know
-  if (!in.ok() || version > 1) return Corrupt("GTID_TAGGED_LOG_EVENT of an unknown serialisation version");
-  mysql::Gtid gtid;
-  std::uint64_t expected = 0;
-  while (in.ok() && expected <= kTagField) {
-    const std::uint64_t field = in.VarUnsigned();
-    if (field != expected++) return Corrupt("GTID_TAGGED_LOG_EVENT: a field is missing");
-    if (field == kUuidField) {
-      for (std::uint8_t& byte : gtid.uuid) {
-        const std::uint64_t value = in.VarUnsigned();
-        if (value > 0xff) in.Fail();
-        byte = static_cast<std::uint8_t>(value);
-      }
-    } else if (field == kNumberField) {
-      const std::int64_t number = in.VarSigned();
-      if (number <= 0 || static_cast<std::uint64_t>(number) > kGtidNumberMax) in.Fail();
-      gtid.number = static_cast<std::uint64_t>(number);
-    } else if (field == kTagField) {
-      const std::uint64_t length = in.VarUnsigned();
-      if (length > kTagBytesMax) in.Fail();
-      gtid.tag = in.Bytes(length);
-    } else {
-      in.VarUnsigned();  // flags
-    }
-  }
-  if (!in.ok()) return Corrupt("GTID_TAGGED_LOG_EVENT does not decode");
-  SL_TRY(BeginGroup());
-  group_.gtid = gtid;
+  if (gtid.number != 0) group_.gtid = std::move(gtid);
   return base::Ok();
 }
 
 base::Status GroupReader::OnMariaGtid(const Event& event) {
   if (format_.flavour != mysql::Flavour::kMariaDb) return Corrupt("a MariaDB GTID event in a MySQL binlog");
-  Cursor in(event.body);
-  in.Skip(8 + 4);  // sequence number and domain: for fail-over only
-  const std::uint8_t flags = in.U8();
-  if (!in.ok()) return Corrupt("GTID_EVENT cut short");
+  SL_ASSIGN(const MariaGtid gtid, ParseMariaGtid(event));
   SL_TRY(BeginGroup());
   // The event stands for BEGIN, unless a single statement follows.
-  in_transaction_ = (flags & kStandalone) == 0;
+  in_transaction_ = !gtid.standalone;
   return base::Ok();
 }
 
@@ -194,10 +136,11 @@ GroupReader::SeenTable* GroupReader::FindTable(std::uint64_t table_id) {
 base::Status GroupReader::OnTableMap(const Event& event) {
   SL_ASSIGN(const TableMapName name, ParseTableMapName(event, format_));
   TouchGroup();
-  const mysql::TableSchema* schema = options_.tables ? options_.tables(name.schema, name.table) : nullptr;
   if (tables_.size() > kSeenTablesMax) {
     std::erase_if(tables_, [&](const auto& entry) { return entry.second.group != group_number_; });
   }
+  if (options_.describe) return Describe(event, name, tables_[name.table_id]);
+  const mysql::TableSchema* schema = options_.tables ? options_.tables(name.schema, name.table) : nullptr;
   SeenTable& seen = tables_[name.table_id];
   const bool known = schema != nullptr && seen.map != nullptr && seen.schema == schema && seen.raw == event.body;
   seen.group = group_number_;
@@ -218,68 +161,40 @@ base::Status GroupReader::OnTableMap(const Event& event) {
   return base::Ok();
 }
 
-namespace {
-
-// Reads what stands before the column count: table id, flags and, in version 2, extra data.
-Cursor AfterRowsPostHeader(const Event& event, const Format& format, std::uint64_t& table_id) {
-  constexpr std::size_t kOldestPostHeader = 6;
-  constexpr std::size_t kPostHeaderWithExtra = 10;
-  const bool version_2 =
-      event.header.type >= EventType::kWriteRows && event.header.type <= EventType::kPartialUpdateRows;
-  const std::size_t post_header = format.PostHeaderBytes(event.header.type, version_2 ? kPostHeaderWithExtra : 8);
-  Cursor in(event.body);
-  table_id = in.Little(post_header == kOldestPostHeader ? 4 : 6);
-  in.Skip(2);  // flags
-  if (post_header >= kPostHeaderWithExtra) {
-    const std::uint16_t extra = in.U16();  // counts itself
-    if (extra < 2) in.Fail();
-    in.Skip(post_header - kPostHeaderWithExtra);
-    in.Skip(extra < 2 ? 0 : extra - 2u);
+base::Status GroupReader::Describe(const Event& event, const TableMapName& name, SeenTable& seen) {
+  const bool known = seen.raw == event.body && !seen.raw.empty();
+  seen.group = group_number_;
+  if (known) return base::Ok();
+  seen.map = nullptr;
+  if (options_.describe(name.schema, name.table)) {
+    SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, format_));
+    SL_ASSIGN(seen.map, DescribeTable(map, format_.flavour, 0));
   }
-  return in;
+  seen.raw = event.body;
+  return base::Ok();
 }
 
-}  // namespace
-
-base::Status GroupReader::OnRows(const Event& event, RowOp op, bool compressed) {
-  std::uint64_t table_id = 0;
-  Cursor in = AfterRowsPostHeader(event, format_, table_id);
-  if (!in.ok()) return Corrupt(fmt::format("{} cut short", EventTypeName(event.header.type)));
+base::Status GroupReader::OnRows(const Event& event, const RowEventKind& kind) {
+  if (kind.pre_ga) {
+    return {base::Code::kRefused,
+            fmt::format("{}: such events hold rows as they lay in the memory of a MySQL 5.1 before its release; start "
+                        "after this place with a new copy",
+                        EventTypeName(event.header.type))};
+  }
+  SL_ASSIGN(const RowEvent rows, ParseRowEvent(event, format_));
   TouchGroup();
-  const SeenTable* seen = FindTable(table_id);
+  const SeenTable* seen = FindTable(rows.table_id);
   if (seen == nullptr) {
-    if (table_id == kDummyTableId) return base::Ok();
+    if (rows.table_id == kDummyTableId) return base::Ok();
     return Corrupt(fmt::format("{} for a table without a table map", EventTypeName(event.header.type)));
   }
   if (seen->map == nullptr) return base::Ok();
-  std::string_view data = in.Rest();
-  if (compressed) {  // the column count and the bitmaps stay as they are
-    Cursor head(data);
-    const std::uint64_t bitmap_bytes = (head.Packed() + 7) / 8;
-    head.Skip(op == RowOp::kUpdate ? 2 * bitmap_bytes : bitmap_bytes);
-    if (!head.ok()) return Corrupt("compressed row event cut short");
-    const std::size_t head_bytes = head.position();
-    std::string rows;
-    SL_TRY(UncompressEventPart(head.Rest(), rows));
-    uncompressed_.assign(data.substr(0, head_bytes));
-    uncompressed_ += rows;
+  std::string_view data = rows.data;
+  if (kind.compressed) {
+    SL_TRY(UncompressRows(data, kind.op, uncompressed_));
     data = uncompressed_;
   }
-  return group_.body_->Add(seen->map, op, event_begin_, data);
-}
-
-base::Status GroupReader::OnPartialUpdate(const Event& event) {
-  std::uint64_t table_id = 0;
-  const Cursor in = AfterRowsPostHeader(event, format_, table_id);
-  if (!in.ok()) return Corrupt("PARTIAL_UPDATE_ROWS_EVENT cut short");
-  TouchGroup();
-  const SeenTable* seen = FindTable(table_id);
-  if (seen == nullptr) return Corrupt("PARTIAL_UPDATE_ROWS_EVENT for a table without a table map");
-  if (seen->map == nullptr) return base::Ok();
-  return {base::Code::kRefused,
-          fmt::format("partial JSON update of {}: such events do not hold the whole value; SET GLOBAL "
-                      "binlog_row_value_options='' on the source and start a new copy of the table",
-                      seen->schema->name.Text())};
+  return group_.body_->Add(seen->map, kind.op, kind.partial, event_begin_, data);
 }
 
 base::Status GroupReader::OnXaPrepareEvent(const Event& event) {

@@ -21,9 +21,22 @@ base::Result<std::optional<CommitGroup>> GroupReader::Feed(std::string_view even
   event_begin_ = offset_;
   ended_.reset();
   base::Result<Event> event = ParseEvent(event_bytes, format_);
-  base::Status status = event.status();
-  if (status.ok()) status = Advance(event->header);
-  if (status.ok()) status = Dispatch(*event);
+  if (!event.ok()) return After(event.status());
+  Look(event->header);
+  Advance(event->header);
+  return After(Dispatch(*event));
+}
+
+base::Result<std::optional<CommitGroup>> GroupReader::FeedFromFile(const std::string& file, const FileEvent& event) {
+  ended_.reset();
+  file_ = file;
+  event_begin_ = event.offset;
+  offset_ = event.end_offset;
+  Look(event.event.header);
+  return After(Dispatch(event.event));
+}
+
+base::Result<std::optional<CommitGroup>> GroupReader::After(base::Status status) {
   if (!status.ok()) return status.WithContext(Place());
   if (!in_group_) {
     if (boundary_.file != file_) boundary_.file = file_;
@@ -32,21 +45,23 @@ base::Result<std::optional<CommitGroup>> GroupReader::Feed(std::string_view even
   return std::move(ended_);
 }
 
-// Keeps the 64-bit offset: the event tells the low 32 bits of its end. Events made for the connection tell 0, and
-// heartbeats speak of the place where the server waits.
-base::Status GroupReader::Advance(const EventHeader& header) {
+void GroupReader::Look(const EventHeader& header) {
   last_was_heartbeat_ = header.type == EventType::kHeartbeat || header.type == EventType::kHeartbeatV2;
   event_seconds_ = header.timestamp_seconds;
   if (header.timestamp_seconds != 0) last_event_seconds_ = header.timestamp_seconds;
+}
+
+// Keeps the 64-bit offset: the event tells the low 32 bits of its end. Events made for the connection tell 0, and
+// heartbeats speak of the place where the server waits.
+void GroupReader::Advance(const EventHeader& header) {
   const bool made_up = header.next_offset == 0 || (header.flags & kFlagArtificial) != 0;
-  if (last_was_heartbeat_ || made_up) return base::Ok();
+  if (last_was_heartbeat_ || made_up) return;
   constexpr std::uint64_t kWrap = std::uint64_t{1} << 32;
   const std::uint64_t expected = offset_ + header.event_bytes;
   std::uint64_t end = (expected & ~(kWrap - 1)) | header.next_offset;
   if (end < expected) end += kWrap;
   event_begin_ = end - header.event_bytes;
   offset_ = end;
-  return base::Ok();
 }
 
 base::Status GroupReader::Dispatch(const Event& event) {
@@ -62,38 +77,25 @@ base::Status GroupReader::Dispatch(const Event& event) {
     default: break;
   }
   if (!format_.known) return Corrupt(fmt::format("{} before any format description", EventTypeName(event.header.type)));
+  if (const auto rows = FindRowEventKind(event.header.type)) return OnRows(event, *rows);
   switch (event.header.type) {
     case EventType::kGtid:
-    case EventType::kAnonymousGtid: return OnGtid(event);
-    case EventType::kGtidTagged: return OnGtidTagged(event);
+    case EventType::kAnonymousGtid:
+    case EventType::kGtidTagged: return OnGtid(event);
     case EventType::kMariaGtid: return OnMariaGtid(event);
     case EventType::kQuery:
+    case EventType::kExecuteLoadQuery:
     case EventType::kMariaQueryCompressed: return OnQueryEvent(event);
     case EventType::kXid: TouchGroup(); return EndGroup(GroupKind::kCommit);
     case EventType::kXaPrepare: return OnXaPrepareEvent(event);
     case EventType::kTableMap: return OnTableMap(event);
-    case EventType::kWriteRowsV1:
-    case EventType::kWriteRows: return OnRows(event, RowOp::kInsert, false);
-    case EventType::kUpdateRowsV1:
-    case EventType::kUpdateRows: return OnRows(event, RowOp::kUpdate, false);
-    case EventType::kDeleteRowsV1:
-    case EventType::kDeleteRows: return OnRows(event, RowOp::kDelete, false);
-    case EventType::kMariaWriteRowsCompressedV1:
-    case EventType::kMariaWriteRowsCompressed: return OnRows(event, RowOp::kInsert, true);
-    case EventType::kMariaUpdateRowsCompressedV1:
-    case EventType::kMariaUpdateRowsCompressed: return OnRows(event, RowOp::kUpdate, true);
-    case EventType::kMariaDeleteRowsCompressedV1:
-    case EventType::kMariaDeleteRowsCompressed: return OnRows(event, RowOp::kDelete, true);
-    case EventType::kPartialUpdateRows: return OnPartialUpdate(event);
     case EventType::kTransactionPayload: return OnPayload(event);
-    case EventType::kExecuteLoadQuery:  // LOAD DATA in statement format
-      TouchGroup();
-      AddStatement({}, "LOAD DATA", QueryKind::kDml);
-      return in_transaction_ ? base::Ok() : EndGroup(GroupKind::kCommit);
     case EventType::kIntvar:
     case EventType::kRand:
     case EventType::kUserVar:
     case EventType::kBeginLoadQuery:
+    case EventType::kAppendBlock:
+    case EventType::kDeleteFile:
     case EventType::kRowsQuery:
     case EventType::kMariaAnnotateRows:
     case EventType::kTransactionContext:

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,9 +20,12 @@
 #include "base/status.h"
 #include "binlog/byte_store.h"
 #include "binlog/compression.h"
+#include "binlog/described_table.h"
 #include "binlog/event.h"
+#include "binlog/file_reader.h"
 #include "binlog/group.h"
 #include "binlog/query.h"
+#include "binlog/row_event.h"
 #include "binlog/table_map.h"
 
 namespace shardlift::binlog {
@@ -29,6 +33,9 @@ namespace shardlift::binlog {
 struct GroupReaderOptions {
   mysql::FilePosition start;  // of the first event; the file may be empty when a ROTATE event comes first
   TableFilter tables;
+  // Instead of `tables`: tables are as the binlog describes them (binlog/described_table.h), for those where this is
+  // true.
+  std::function<bool(std::string_view schema, std::string_view table)> describe;
   bool from_network = false;       // the server decrypts what it sends, and makes up events for the connection
   bool checksum_at_start = false;  // events before the first format description carry a checksum
   SpillOptions spill;
@@ -41,6 +48,8 @@ class GroupReader {
 
   // The group that ends with this event, if one does.
   base::Result<std::optional<CommitGroup>> Feed(std::string_view event_bytes);
+  // The same for an event that was verified already, at its place in a local file. Do not mix with Feed.
+  base::Result<std::optional<CommitGroup>> FeedFromFile(const std::string& file, const FileEvent& event);
 
   // The end of the last group, or of the last event after it that belongs to no group.
   const mysql::FilePosition& boundary() const { return boundary_; }
@@ -72,7 +81,9 @@ class GroupReader {
   };
 
   // group_reader.cc: framing, positions, events between groups.
-  base::Status Advance(const EventHeader& header);
+  void Look(const EventHeader& header);
+  void Advance(const EventHeader& header);
+  base::Result<std::optional<CommitGroup>> After(base::Status status);
   base::Status Dispatch(const Event& event);
   base::Status OnFormatDescription(const Event& event);
   base::Status OnRotate(const Event& event);
@@ -82,13 +93,12 @@ class GroupReader {
 
   // group_events.cc: what happens inside a group.
   base::Status OnGtid(const Event& event);
-  base::Status OnGtidTagged(const Event& event);
   base::Status OnMariaGtid(const Event& event);
   base::Status OnQueryEvent(const Event& event);
   base::Status OnQuery(const Query& query, std::string_view schema, std::string_view sql);
   base::Status OnTableMap(const Event& event);
-  base::Status OnRows(const Event& event, RowOp op, bool compressed);
-  base::Status OnPartialUpdate(const Event& event);
+  base::Status Describe(const Event& event, const TableMapName& name, SeenTable& seen);
+  base::Status OnRows(const Event& event, const RowEventKind& kind);
   base::Status OnXaPrepareEvent(const Event& event);
   base::Status BeginGroup();
   void TouchGroup();

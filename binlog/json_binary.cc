@@ -41,9 +41,84 @@ constexpr int kFixedDigitsMax = 15;
 constexpr std::size_t kTextFactorMax = 16;
 constexpr std::size_t kTextSlackBytes = 128;
 
+// Walks an object or array. Small ones have offsets and counts of 2 bytes, large ones of 4.
+class ContainerReader {
+ public:
+  ContainerReader(std::string_view data, bool large, bool object)
+      : data_(data), offset_bytes_(large ? 4 : 2), object_(object) {}
+
+  base::Status Open() {
+    Cursor in(data_);
+    count_ = in.Little(offset_bytes_);
+    const std::uint64_t size = in.Little(offset_bytes_);
+    const std::uint64_t key_entry_bytes = object_ ? offset_bytes_ + 2 : 0;
+    if (!in.ok() || size > data_.size() || size < 2 * offset_bytes_ + count_ * (key_entry_bytes + 1 + offset_bytes_)) {
+      return Corrupt("JSON object or array larger than its bytes");
+    }
+    data_ = data_.substr(0, static_cast<std::size_t>(size));
+    keys_ = Cursor(data_.substr(2 * offset_bytes_));
+    values_ = Cursor(data_.substr(static_cast<std::size_t>(2 * offset_bytes_ + count_ * key_entry_bytes)));
+    return base::Ok();
+  }
+
+  std::uint64_t count() const { return count_; }
+
+  base::Status Next(JsonItem& item) {
+    if (object_) {
+      const std::uint64_t offset = keys_.Little(offset_bytes_);
+      const std::uint16_t length = keys_.U16();
+      if (!keys_.ok() || offset > data_.size() || length > data_.size() - offset) {
+        return Corrupt("JSON key out of bounds");
+      }
+      item.key = data_.substr(static_cast<std::size_t>(offset), length);
+    }
+    item.type = values_.U8();
+    const bool is_inline = item.type == kLiteral || item.type == kInt16 || item.type == kUInt16 ||
+                           (offset_bytes_ == 4 && (item.type == kInt32 || item.type == kUInt32));
+    if (is_inline) {
+      item.data = values_.Bytes(offset_bytes_);
+      return base::Ok();
+    }
+    const std::uint64_t offset = values_.Little(offset_bytes_);
+    if (!values_.ok() || offset >= data_.size()) return Corrupt("JSON member out of bounds");
+    item.data = data_.substr(static_cast<std::size_t>(offset));
+    return base::Ok();
+  }
+
+ private:
+  std::string_view data_;
+  const std::size_t offset_bytes_;
+  const bool object_;
+  std::uint64_t count_ = 0;
+  Cursor keys_{{}};
+  Cursor values_{{}};
+};
+
 class Printer {
  public:
-  Printer(std::size_t text_bytes_max, std::string& out) : limit_(out.size() + text_bytes_max), out_(out) {}
+  static void AppendQuoted(std::string_view text, std::string& out) {
+    out += '"';
+    for (const char c : text) {
+      switch (c) {
+        case '"': out += "\\\""; break;
+        case '\\': out += "\\\\"; break;
+        case '\b': out += "\\b"; break;
+        case '\f': out += "\\f"; break;
+        case '\n': out += "\\n"; break;
+        case '\r': out += "\\r"; break;
+        case '\t': out += "\\t"; break;
+        default:
+          if (static_cast<unsigned char>(c) < 0x20) {
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+          } else {
+            out += c;
+          }
+      }
+    }
+    out += '"';
+  }
+
+  Printer(std::size_t text_bytes_max, std::string& out) : limit_(text_bytes_max), out_(out) {}
 
   base::Status Value(std::uint8_t type, std::string_view data, int depth) {
     if (out_.size() > limit_) return Corrupt("JSON value: offsets repeat the same bytes");
@@ -107,27 +182,7 @@ class Printer {
     return base::Ok();
   }
 
-  void Quoted(std::string_view text) {
-    out_ += '"';
-    for (const char c : text) {
-      switch (c) {
-        case '"': out_ += "\\\""; break;
-        case '\\': out_ += "\\\\"; break;
-        case '\b': out_ += "\\b"; break;
-        case '\f': out_ += "\\f"; break;
-        case '\n': out_ += "\\n"; break;
-        case '\r': out_ += "\\r"; break;
-        case '\t': out_ += "\\t"; break;
-        default:
-          if (static_cast<unsigned char>(c) < 0x20) {
-            fmt::format_to(std::back_inserter(out_), "\\u{:04x}", static_cast<unsigned>(c));
-          } else {
-            out_ += c;
-          }
-      }
-    }
-    out_ += '"';
-  }
+  void Quoted(std::string_view text) { AppendQuoted(text, out_); }
 
   base::Status Opaque(std::string_view data) {
     Cursor in(data);
@@ -192,44 +247,18 @@ class Printer {
 
   base::Status Container(std::string_view data, bool large, bool object, int depth) {
     if (depth >= kDepthMax) return Corrupt("JSON value nested too deep");
-    const std::size_t offset_bytes = large ? 4 : 2;
-    Cursor in(data);
-    const std::uint64_t count = in.Little(offset_bytes);
-    const std::uint64_t size = in.Little(offset_bytes);
-    const std::uint64_t key_entry_bytes = object ? offset_bytes + 2 : 0;
-    if (!in.ok() || size > data.size() || size < 2 * offset_bytes + count * (key_entry_bytes + 1 + offset_bytes)) {
-      return Corrupt("JSON object or array larger than its bytes");
-    }
-    data = data.substr(0, static_cast<std::size_t>(size));
-    Cursor keys(data.substr(2 * offset_bytes));
-    Cursor values(data.substr(static_cast<std::size_t>(2 * offset_bytes + count * key_entry_bytes)));
+    ContainerReader in(data, large, object);
+    SL_TRY(in.Open());
     out_ += object ? '{' : '[';
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::uint64_t i = 0; i < in.count(); ++i) {
       if (i > 0) out_ += ", ";
-      if (object) SL_TRY(Key(data, keys, offset_bytes));
-      SL_TRY(Member(data, values, offset_bytes, depth));
+      JsonItem item;
+      SL_TRY(in.Next(item));
+      if (object) AppendJsonKey(item.key, out_);
+      SL_TRY(Value(item.type, item.data, depth + 1));
     }
     out_ += object ? '}' : ']';
     return base::Ok();
-  }
-
-  base::Status Key(std::string_view data, Cursor& keys, std::size_t offset_bytes) {
-    const std::uint64_t offset = keys.Little(offset_bytes);
-    const std::uint16_t length = keys.U16();
-    if (!keys.ok() || offset > data.size() || length > data.size() - offset) return Corrupt("JSON key out of bounds");
-    Quoted(data.substr(static_cast<std::size_t>(offset), length));
-    out_ += ": ";
-    return base::Ok();
-  }
-
-  base::Status Member(std::string_view data, Cursor& values, std::size_t offset_bytes, int depth) {
-    const std::uint8_t type = values.U8();
-    const bool is_inline = type == kLiteral || type == kInt16 || type == kUInt16 ||
-                           (offset_bytes == 4 && (type == kInt32 || type == kUInt32));
-    if (is_inline) return Scalar(type, values.Bytes(offset_bytes));
-    const std::uint64_t offset = values.Little(offset_bytes);
-    if (!values.ok() || offset >= data.size()) return Corrupt("JSON member out of bounds");
-    return Value(type, data.substr(static_cast<std::size_t>(offset)), depth + 1);
   }
 
   std::size_t limit_;
@@ -274,13 +303,36 @@ void AppendJsonDouble(double value, std::string& out) {
   }
 }
 
+std::size_t JsonTextBytesMax(std::size_t binary_bytes) { return binary_bytes * kTextFactorMax + kTextSlackBytes; }
+
+bool IsJsonObject(std::uint8_t type) { return type == kSmallObject || type == kLargeObject; }
+bool IsJsonArray(std::uint8_t type) { return type == kSmallArray || type == kLargeArray; }
+
+base::Status ReadJsonItems(const JsonItem& container, std::vector<JsonItem>& items) {
+  items.clear();
+  const bool large = container.type == kLargeObject || container.type == kLargeArray;
+  ContainerReader in(container.data, large, IsJsonObject(container.type));
+  SL_TRY(in.Open());
+  for (std::uint64_t i = 0; i < in.count(); ++i) SL_TRY(in.Next(items.emplace_back()));
+  return base::Ok();
+}
+
+base::Status AppendJsonItem(const JsonItem& item, int depth, std::size_t text_bytes_max, std::string& out) {
+  return Printer(text_bytes_max, out).Value(item.type, item.data, depth);
+}
+
+void AppendJsonKey(std::string_view key, std::string& out) {
+  Printer::AppendQuoted(key, out);
+  out += ": ";
+}
+
 base::Status AppendJsonText(std::string_view binary, std::string& out) {
   if (binary.empty()) {  // what an INSERT IGNORE without a value stores
     out += "null";
     return base::Ok();
   }
-  Printer printer(binary.size() * kTextFactorMax + kTextSlackBytes, out);
-  return printer.Value(static_cast<std::uint8_t>(binary[0]), binary.substr(1), 0);
+  const JsonItem root{{}, static_cast<std::uint8_t>(binary[0]), binary.substr(1)};
+  return AppendJsonItem(root, 0, out.size() + JsonTextBytesMax(binary.size()), out);
 }
 
 }  // namespace shardlift::binlog

@@ -75,12 +75,8 @@ class Scanner {
     return Quoted();
   }
 
-  bool Comma() {
-    SkipBlank();
-    if (rest_.empty() || rest_.front() != ',') return false;
-    rest_.remove_prefix(1);
-    return true;
-  }
+  bool Comma() { return Skip(','); }
+  bool Equals() { return Skip('='); }
 
   void SkipBlank() {
     for (;;) {
@@ -106,7 +102,34 @@ class Scanner {
     return !rest_.empty() && rest_.front() == '(';
   }
 
+  // Moves behind the next bare `word` outside of quotes and parentheses; false if there is none.
+  bool SkipPast(std::string_view word) {
+    int depth = 0;
+    for (SkipBlank(); !rest_.empty(); SkipBlank()) {
+      const char c = rest_.front();
+      if (IsWord(c)) {
+        if (Word() == word && depth == 0) return true;
+      } else if (c == '\'' || c == '"') {
+        Quoted();
+      } else if (c == '`') {
+        Identifier();
+      } else {
+        if (c == '(') ++depth;
+        if (c == ')') --depth;
+        rest_.remove_prefix(1);
+      }
+    }
+    return false;
+  }
+
  private:
+  bool Skip(char c) {
+    SkipBlank();
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
   void CutAfter(std::string_view mark) {
     const std::size_t at = rest_.find(mark, mark.size() == 2 ? 2 : 0);
     rest_.remove_prefix(at == std::string_view::npos ? rest_.size() : at + mark.size());
@@ -210,10 +233,27 @@ bool OneOf(std::string_view word, const std::array<std::string_view, N>& words) 
   return false;
 }
 
-constexpr std::array<std::string_view, 6> kDdlVerbs = {"create", "alter", "drop", "rename", "truncate", "import"};
+constexpr std::array<std::string_view, 4> kDdlVerbs = {"alter", "rename", "truncate", "import"};
 // SELECT, CALL, DO and WITH are logged only for what they change.
 constexpr std::array<std::string_view, 12> kDmlVerbs = {"insert", "update", "delete", "replace", "load",  "call",
                                                         "select", "do",     "with",   "handler", "table", "values"};
+
+// After CREATE or DROP. Nobody else sees a temporary table, and its rows are never in the binlog.
+bool OfTemporary(Scanner& in) {
+  std::string word = in.Word();
+  if (word == "or" && in.Word() == "replace") word = in.Word();
+  return word == "temporary";
+}
+
+// ANALYZE [FORMAT = JSON] <statement> of MariaDB runs the statement; ANALYZE TABLE changes no row.
+QueryKind ClassifyAnalyze(Scanner& in) {
+  std::string word = in.Word();
+  if (word == "format" && in.Equals()) {
+    in.Word();
+    word = in.Word();
+  }
+  return OneOf(word, kDmlVerbs) && word != "table" ? QueryKind::kDml : QueryKind::kOther;
+}
 
 }  // namespace
 
@@ -228,7 +268,12 @@ std::string CanonicalXid(std::uint32_t format_id, std::string_view gtrid, std::s
 Query ClassifyQuery(std::string_view sql) {
   Scanner in(sql);
   if (in.AtParenthesis()) return {QueryKind::kDml, {}};
-  const std::string verb = in.Word();
+  std::string verb = in.Word();
+  // MariaDB puts session variables around one statement.
+  while (verb == "set" && in.Word() == "statement") {
+    if (!in.SkipPast("for")) return {QueryKind::kOther, {}};
+    verb = in.Word();
+  }
   if (verb == "begin") return {in.Word() == "not" ? QueryKind::kDml : QueryKind::kBegin, {}};
   if (verb == "commit") return {QueryKind::kCommit, {}};
   if (verb == "start") return {in.Word() == "transaction" ? QueryKind::kBegin : QueryKind::kOther, {}};
@@ -239,21 +284,29 @@ Query ClassifyQuery(std::string_view sql) {
     return {QueryKind::kReleaseSavepoint, in.Identifier()};
   }
   if (verb == "xa") return ClassifyXa(in);
+  if (verb == "create" || verb == "drop") return {OfTemporary(in) ? QueryKind::kOther : QueryKind::kDdl, {}};
+  if (verb == "analyze") return {ClassifyAnalyze(in), {}};
   if (OneOf(verb, kDdlVerbs)) return {QueryKind::kDdl, {}};
   if (OneOf(verb, kDmlVerbs)) return {QueryKind::kDml, {}};
   return {QueryKind::kOther, {}};
 }
 
 base::Result<QueryEvent> ParseQueryEvent(const Event& event, const Format& format) {
-  const std::size_t post_header = format.PostHeaderBytes(event.header.type, 13);
+  // EXECUTE_LOAD_QUERY goes on with the file's id, where its name stands in the text, and what to do with duplicates.
+  constexpr std::size_t kLoadHeader = 26;
+  const std::size_t usual = event.header.type == EventType::kExecuteLoadQuery ? kLoadHeader : 13;
+  const std::size_t post_header = format.PostHeaderBytes(event.header.type, usual);
+  constexpr std::size_t kHeaderBeforeV4 = 11;  // no status variables yet
   Cursor in(event.body);
   in.Skip(8);  // connection id, execution time
   const std::uint8_t schema_bytes = in.U8();
   in.Skip(2);  // error code
-  const std::uint16_t status_bytes = in.U16();
-  if (post_header < 13) in.Fail();
-  in.Skip(post_header - (post_header < 13 ? post_header : 13));
-  in.Skip(status_bytes);
+  if (post_header != kHeaderBeforeV4) {
+    const std::uint16_t status_bytes = in.U16();
+    if (post_header < 13) in.Fail();
+    in.Skip(post_header - (post_header < 13 ? post_header : 13));
+    in.Skip(status_bytes);
+  }
   QueryEvent query;
   query.default_schema = in.Bytes(schema_bytes);
   if (in.U8() != 0) in.Fail();

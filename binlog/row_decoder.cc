@@ -4,16 +4,20 @@
 
 #include <bit>
 #include <cstring>
+#include <new>
+#include <type_traits>
 
 #include "binlog/compression.h"
 #include "binlog/decimal.h"
 #include "binlog/json_binary.h"
+#include "binlog/json_difference.h"
 #include "binlog/temporal.h"
 
 namespace shardlift::binlog {
 namespace {
 
 using mysql::Value;
+static_assert(std::is_trivially_destructible_v<Value>, "rows are overwritten without ending the old values");
 
 bool Bit(std::string_view bitmap, std::size_t index) {
   return ((static_cast<unsigned char>(bitmap[index / 8]) >> (index % 8)) & 1) != 0;
@@ -38,9 +42,10 @@ Value Year(std::uint8_t stored, bool is_unsigned) {
 
 }  // namespace
 
-base::Status RowDecoder::Decode(const TableMap& table, RowOp op, std::string_view data,
+base::Status RowDecoder::Decode(const TableMap& table, RowOp op, bool partial, std::string_view data,
                                 const std::function<base::Status(const RowChange&)>& fn) {
   Cursor in(data);
+  first_column_ = table.schema->columns.data();
   const std::size_t columns = table.columns.size();
   const std::uint64_t claimed = in.Packed();
   if (!in.ok() || claimed != columns) {
@@ -55,11 +60,15 @@ base::Status RowDecoder::Decode(const TableMap& table, RowOp op, std::string_vie
     image->present_count = CountBits(image->present, columns);
     image->values.resize(columns);
   }
+  json_before_.assign(partial ? columns : 0, {});
+  differs_.assign(partial ? columns : 0, false);
   while (in.remaining() > 0) {
     const std::size_t row_start = in.position();
     arena_.Reset();
     if (has_before) SL_TRY(ReadImage(table, in, before_));
+    if (partial) SL_TRY(ReadPartialBits(table, in));
     if (has_after) SL_TRY(ReadImage(table, in, after_));
+    if (partial) differs_.assign(columns, false);
     if (in.position() == row_start) return Corrupt("row event with rows of no bytes");
     RowChange change;
     change.table = table.schema;
@@ -67,6 +76,23 @@ base::Status RowDecoder::Decode(const TableMap& table, RowOp op, std::string_vie
     if (has_before) change.before = before_.values;
     if (has_after) change.after = after_.values;
     SL_TRY(fn(change));
+  }
+  return base::Ok();
+}
+
+// Before the after image: what its values may be, and a bit for each JSON column of the table.
+base::Status RowDecoder::ReadPartialBits(const TableMap& table, Cursor& in) {
+  constexpr std::uint64_t kPartialJson = 1;
+  const std::uint64_t options = in.Packed();
+  if (!in.ok() || options > kPartialJson) return Corrupt("partial update with unknown options of its values");
+  if (options == 0) return base::Ok();
+  std::size_t json_columns = 0;
+  for (const WireColumn& column : table.columns) json_columns += column.type == WireType::kJson ? 1u : 0u;
+  const std::string_view bits = in.Bytes((json_columns + 7) / 8);
+  if (!in.ok()) return Corrupt("partial update cut short");
+  std::size_t bit = 0;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].type == WireType::kJson) differs_[i] = Bit(bits, bit++);
   }
   return base::Ok();
 }
@@ -84,7 +110,8 @@ base::Status RowDecoder::ReadImage(const TableMap& table, Cursor& in, Image& ima
       image.values[i] = Value::Null();
       continue;
     }
-    image.values[i] = ReadValue(table.schema->columns[i], table.columns[i], in);
+    // Made in place: a copy of 32 bytes right after they were written in pieces costs more than most values.
+    new (&image.values[i]) Value(ReadValue(table.schema->columns[i], table.columns[i], in));
     if (!in.ok()) return Corrupt(fmt::format("bad value of column {}", table.schema->columns[i].name));
   }
   return base::Ok();
@@ -117,7 +144,14 @@ Value RowDecoder::ReadValue(const mysql::Column& column, const WireColumn& wire,
     case WireType::kString: return ReadString(column, wire, in);
     case WireType::kVarcharCompressed: return ReadCompressed(in.Bytes(in.Little(wire.size > 255 ? 2 : 1)), in);
     case WireType::kBlobCompressed: return ReadCompressed(in.Bytes(in.Little(wire.size)), in);
-    case WireType::kJson: return ReadJson(in.Bytes(in.Little(wire.size)), in);
+    case WireType::kJson: {
+      const std::string_view stored = in.Bytes(in.Little(wire.size));
+      if (differs_.empty()) return ReadJson(stored, in);
+      const auto index = static_cast<std::size_t>(&column - first_column_);
+      if (differs_[index]) return ReadJsonDifferences(index, stored, in);
+      json_before_[index] = stored;
+      return ReadJson(stored, in);
+    }
     case WireType::kTinyBlob:
     case WireType::kMediumBlob:
     case WireType::kLongBlob:
@@ -163,6 +197,14 @@ Value RowDecoder::ReadTemporal(const mysql::Column& column, const WireColumn& wi
 Value RowDecoder::ReadJson(std::string_view binary, Cursor& in) {
   json_.clear();
   if (in.ok() && !AppendJsonText(binary, json_).ok()) in.Fail();
+  return Value::Bytes(arena_.Copy(json_));
+}
+
+Value RowDecoder::ReadJsonDifferences(std::size_t column, std::string_view stored, Cursor& in) {
+  if (before_.values[column].is_absent()) return Value::Absent();
+  json_.clear();
+  if (before_.values[column].is_null()) in.Fail();
+  if (in.ok() && !AppendJsonAfterDifferences(json_before_[column], stored, json_).ok()) in.Fail();
   return Value::Bytes(arena_.Copy(json_));
 }
 

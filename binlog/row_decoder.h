@@ -20,8 +20,9 @@ namespace shardlift::binlog {
 class RowDecoder {
  public:
   // `data` starts at the event's column count. Calls `fn` per row; its failure is returned as it is. Bad bytes are
-  // kCorrupt without a place.
-  base::Status Decode(const TableMap& table, RowOp op, std::string_view data,
+  // kCorrupt without a place. `partial`: of a PARTIAL_UPDATE_ROWS event; a JSON value of which the event holds only
+  // differences, and whose old value it does not hold, is absent.
+  base::Status Decode(const TableMap& table, RowOp op, bool partial, std::string_view data,
                       const std::function<base::Status(const RowChange&)>& fn);
 
  private:
@@ -31,6 +32,8 @@ class RowDecoder {
     std::vector<mysql::Value> values;
   };
   base::Status ReadImage(const TableMap& table, Cursor& in, Image& image);
+  base::Status ReadPartialBits(const TableMap& table, Cursor& in);
+  mysql::Value ReadJsonDifferences(std::size_t column, std::string_view stored, Cursor& in);
   mysql::Value ReadValue(const mysql::Column& column, const WireColumn& wire, Cursor& in);
   mysql::Value ReadString(const mysql::Column& column, const WireColumn& wire, Cursor& in);
   mysql::Value ReadTemporal(const mysql::Column& column, const WireColumn& wire, Cursor& in);
@@ -38,9 +41,14 @@ class RowDecoder {
   mysql::Value ReadCompressed(std::string_view stored, Cursor& in);
 
   Arena arena_;
+  const mysql::Column* first_column_ = nullptr;
   std::string json_;
   Image before_;
   Image after_;
+  // Of a PARTIAL_UPDATE_ROWS event only: the stored JSON values of the row's before image, by column, and which columns
+  // of the after image hold differences.
+  std::vector<std::string_view> json_before_;
+  std::vector<bool> differs_;
 };
 
 }  // namespace shardlift::binlog

@@ -11,7 +11,6 @@ namespace shardlift::binlog {
 namespace {
 
 constexpr std::size_t kColumnsMax = 4096;  // the server's own limit
-enum : std::uint8_t { kFieldSignedness = 1, kFieldColumnName = 4 };
 
 // STRING's two metadata bytes hold the real type and the length; lengths over 255 borrow two inverted bits of the type.
 WireColumn StringColumn(std::uint8_t type, std::uint8_t length) {
@@ -90,8 +89,9 @@ base::Status ReadOptionalMetadata(Cursor& in, TableMapEvent& map) {
     const std::uint8_t type = in.U8();
     const std::string_view field = in.Bytes(in.Packed());
     if (!in.ok()) break;
-    if (type == kFieldSignedness) map.signedness = field;
-    if (type == kFieldColumnName) ReadColumnNames(Cursor(field), map);
+    if (type < map.metadata.size()) map.metadata[type] = field;
+    if (type == static_cast<std::uint8_t>(MetadataField::kSignedness)) map.signedness = field;
+    if (type == static_cast<std::uint8_t>(MetadataField::kColumnName)) ReadColumnNames(Cursor(field), map);
   }
   return in.ok() ? base::Ok() : Corrupt("TABLE_MAP_EVENT: optional metadata cut short");
 }
@@ -110,21 +110,6 @@ std::string_view ReadName(Cursor& in) {
   const std::string_view name = in.Bytes(in.U8());
   if (in.U8() != 0) in.Fail();
   return name;
-}
-
-bool NumericForSignedness(WireType type) {
-  switch (type) {
-    case WireType::kTiny:
-    case WireType::kShort:
-    case WireType::kInt24:
-    case WireType::kLong:
-    case WireType::kLongLong:
-    case WireType::kFloat:
-    case WireType::kDouble:
-    case WireType::kYear:
-    case WireType::kNewDecimal: return true;
-    default: return false;
-  }
 }
 
 // Bytes of a BLOB's length field, by the column's type.
@@ -198,7 +183,7 @@ base::Status CheckSignedness(const TableMapEvent& event, const mysql::TableSchem
   if (!event.signedness) return base::Ok();
   std::size_t bit = 0;
   for (std::size_t i = 0; i < event.columns.size(); ++i) {
-    if (!NumericForSignedness(event.columns[i].type)) continue;
+    if (!HasSignednessBit(event.columns[i].type)) continue;
     if (bit / 8 >= event.signedness->size()) return Corrupt("TABLE_MAP_EVENT: signedness cut short");
     const bool is_unsigned = ((static_cast<unsigned char>((*event.signedness)[bit / 8]) << (bit % 8)) & 0x80) != 0;
     ++bit;
@@ -211,6 +196,21 @@ base::Status CheckSignedness(const TableMapEvent& event, const mysql::TableSchem
 }
 
 }  // namespace
+
+bool HasSignednessBit(WireType type) {
+  switch (type) {
+    case WireType::kTiny:
+    case WireType::kShort:
+    case WireType::kInt24:
+    case WireType::kLong:
+    case WireType::kLongLong:
+    case WireType::kFloat:
+    case WireType::kDouble:
+    case WireType::kYear:
+    case WireType::kNewDecimal: return true;
+    default: return false;
+  }
+}
 
 base::Result<TableMapName> ParseTableMapName(const Event& event, const Format& format) {
   TableMapName name;

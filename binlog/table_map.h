@@ -1,6 +1,7 @@
 // TABLE_MAP events: the wire types of a table's columns, matched against the TableSchema the caller has for it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -71,7 +72,26 @@ struct TableMapEvent {
   std::optional<std::string_view>
       signedness;  // a bit per numeric column, first column in the highest bit; set: unsigned
   std::vector<std::string_view> column_names;  // empty when the server does not write them
+  // Optional metadata as it lies, by MetadataField; no data: not written.
+  std::array<std::string_view, 14> metadata;
 };
+
+// Kinds of optional metadata (binlog_row_metadata). MINIMAL has the first three; MariaDB's default has none.
+enum class MetadataField : std::uint8_t {
+  kSignedness = 1,
+  kDefaultCharset = 2,
+  kColumnCharset = 3,
+  kColumnName = 4,
+  kSetMembers = 5,
+  kEnumMembers = 6,
+  kPrimaryKey = 8,  // of whole columns
+  kPrimaryKeyWithPrefix = 9,
+  kEnumAndSetDefaultCharset = 10,
+  kEnumAndSetColumnCharset = 11,
+};
+
+// True if the signedness bits have one for a column of this type.
+bool HasSignednessBit(WireType type);
 
 // The part needed to choose the table, cheap.
 struct TableMapName {

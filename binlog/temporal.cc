@@ -1,17 +1,31 @@
 #include "binlog/temporal.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace shardlift::binlog {
 namespace {
 
 constexpr unsigned kPowersOf10[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
-char* Digits(unsigned value, unsigned width, char* out) {
-  for (unsigned i = width; i > 0; --i) {
-    out[i - 1] = static_cast<char>('0' + value % 10);
-    value /= 10;
+// "00" to "99".
+constexpr auto kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
   }
+  return pairs;
+}();
+
+inline char* Digits(unsigned value, unsigned width, char* out) {
+  unsigned i = width;
+  for (; i >= 2; i -= 2) {
+    std::memcpy(out + i - 2, &kPairs[2 * (value % 100)], 2);
+    value /= 100;
+  }
+  if (i == 1) *out = static_cast<char>('0' + value % 10);
   return out + width;
 }
 
@@ -29,13 +43,13 @@ unsigned ReadFraction(Cursor& in, unsigned fraction) {
 }
 
 // Days since 1970-01-01 to a Gregorian date, by 400-year eras that start on 1 March.
-void CivilFromDays(std::uint64_t days, TimeParts& parts) {
-  const std::uint64_t shifted = days + 719468;
-  const std::uint64_t era = shifted / 146097;
-  const std::uint64_t day_of_era = shifted % 146097;
-  const std::uint64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::uint64_t month_from_march = (5 * day_of_year + 2) / 153;
+void CivilFromDays(std::uint32_t days, TimeParts& parts) {
+  const std::uint32_t shifted = days + 719468;
+  const std::uint32_t era = shifted / 146097;
+  const std::uint32_t day_of_era = shifted % 146097;
+  const std::uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const std::uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::uint32_t month_from_march = (5 * day_of_year + 2) / 153;
   parts.day = static_cast<unsigned>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
   parts.month = static_cast<unsigned>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
   parts.year = static_cast<unsigned>(year_of_era + era * 400 + (parts.month <= 2 ? 1 : 0));
@@ -44,7 +58,7 @@ void CivilFromDays(std::uint64_t days, TimeParts& parts) {
 std::string_view TimestampText(std::uint64_t seconds, unsigned micros, unsigned fraction, Arena& arena) {
   TimeParts parts;
   if (seconds != 0 || micros != 0) {  // 0 is how the zero date is stored
-    CivilFromDays(seconds / 86400, parts);
+    CivilFromDays(static_cast<std::uint32_t>(seconds / 86400), parts);
     parts.hour = static_cast<unsigned>(seconds % 86400 / 3600);
     parts.minute = static_cast<unsigned>(seconds % 3600 / 60);
     parts.second = static_cast<unsigned>(seconds % 60);

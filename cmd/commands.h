@@ -13,6 +13,7 @@ void AddPlan(CLI::App& app, int* exit_code);
 void AddSchema(CLI::App& app, int* exit_code);
 void AddMigrate(CLI::App& app, int* exit_code);
 void AddVerify(CLI::App& app, int* exit_code);
+void AddBinlog(CLI::App& app, int* exit_code);
 void AddRoute(CLI::App& app, int* exit_code);
 void AddRehearse(CLI::App& app, int* exit_code);
 

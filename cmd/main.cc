@@ -69,6 +69,7 @@ int Run(int argc, char** argv) {
   AddMigrate(app, &exit_code);
   AddVerify(app, &exit_code);
   AddRoute(app, &exit_code);
+  AddBinlog(app, &exit_code);
 #ifdef SHARDLIFT_WITH_REHEARSE
   AddRehearse(app, &exit_code);
 #endif

@@ -148,15 +148,17 @@ lane_tidy() {
 
 lane_fuzz() {
   "$top/scripts/deps.sh" --tools
-  run "$top/scripts/build.sh" fuzz
-  local targets target name
+  run "$top/scripts/build.sh" fuzz fuzz_targets
+  local targets target name corpus
   mapfile -t targets < <(find "$top/build/fuzz" -type f -executable -name '*_fuzz' | sort)
   [ "${#targets[@]}" -gt 0 ] || failures+=("no fuzz target in build/fuzz")
   for target in "${targets[@]}"; do
     name=$(basename "$target")
+    corpus=${name#binlog_}
+    corpus="$top/tests/binlog/fuzz/corpus/${corpus%_fuzz}"
     mkdir -p "$top/build/fuzz/corpus/$name" "$top/build/fuzz/crashes"
     run "$target" -max_total_time="$fuzz_seconds" -artifact_prefix="$top/build/fuzz/crashes/$name-" \
-      "$top/build/fuzz/corpus/$name" 2>"$top/build/fuzz/$name.log" || failures+=("$name; see build/fuzz/$name.log")
+      "$top/build/fuzz/corpus/$name" "$corpus" 2>"$top/build/fuzz/$name.log" || failures+=("$name; see build/fuzz/$name.log")
     note fuzz "$name $(grep -c . "$top/build/fuzz/$name.log") lines, $(sed -n 's/^Done \(.*\)/\1/p' "$top/build/fuzz/$name.log")"
   done
 }

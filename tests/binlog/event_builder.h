@@ -48,12 +48,13 @@ class EventBuilder {
     return Little(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()), 4);
   }
 
-  std::string FormatDescription(std::uint32_t created = 0) {
-    std::string version = maria_ ? "10.11.6-MariaDB-log" : "9.7.0";
+  std::string FormatDescription(std::uint32_t created = 0, std::string version = {}) {
+    if (version.empty()) version = maria_ ? "10.11.6-MariaDB-log" : "9.7.0";
     version.resize(50, '\0');
     std::string lengths(maria_ ? 171 : 42, '\0');
     const auto set = [&](EventType type, char length) { lengths[static_cast<std::size_t>(type) - 1] = length; };
     set(EventType::kQuery, 13);
+    set(EventType::kExecuteLoadQuery, 26);
     set(EventType::kRotate, 8);
     set(EventType::kTableMap, 8);
     for (const EventType type : {EventType::kWriteRowsV1, EventType::kUpdateRowsV1, EventType::kDeleteRowsV1})

@@ -395,16 +395,13 @@ TEST_F(GroupReaderTest, EncryptedFileIsRefused) {
   EXPECT_THAT(status.message(), HasSubstr("encrypted"));
 }
 
-TEST_F(GroupReaderTest, PartialUpdateOfAWantedTableIsRefused) {
+TEST_F(GroupReaderTest, PreGaRowsAreRefused) {
   Feed(build_.Gtid(1));
-  Feed(build_.Query("BEGIN"));
-  Feed(build_.TableMap(6, "other"));
-  Feed(build_.Make(EventType::kPartialUpdateRows, Little(6, 6) + Little(1, 2) + Little(2, 2) + "\x02\x03\x03"));
   Feed(build_.TableMap());
   const base::Status status =
-      FeedBad(build_.Make(EventType::kPartialUpdateRows, Little(5, 6) + Little(1, 2) + Little(2, 2) + "\x02\x03\x03"));
+      FeedBad(build_.Make(EventType::kPreGaWriteRows, Little(5, 6) + Little(1, 2) + "\x02\x03"));
   EXPECT_EQ(status.code(), base::Code::kRefused);
-  EXPECT_THAT(status.message(), HasSubstr("binlog_row_value_options"));
+  EXPECT_THAT(status.message(), HasSubstr("PRE_GA_WRITE_ROWS_EVENT"));
 }
 
 TEST_F(GroupReaderTest, OffsetsGrowPast4GiB) {

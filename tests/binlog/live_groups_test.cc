@@ -445,20 +445,6 @@ TEST_P(LiveMySql, TaggedGtids) {
   EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 3 c")) << "a set with tags is understood by the server";
 }
 
-TEST_P(LiveMySql, PartialJsonIsRefused) {
-  Sql("CREATE TABLE j (id INT PRIMARY KEY, v JSON)");
-  Watch("j");
-  Sql("SET SESSION binlog_row_value_options = 'PARTIAL_JSON'");
-  Sql(R"(INSERT INTO j VALUES (1, '{"a": "long long long long long", "b": 2}'))");
-  OpenStream();
-  Sql("UPDATE j SET v = JSON_SET(v, '$.b', 3)");
-  base::Result<StreamItem> item = StreamItem{};
-  for (int i = 0; i < 50 && item.ok(); ++i) item = stream_->Next(std::chrono::milliseconds(100));
-  ASSERT_FALSE(item.ok());
-  EXPECT_EQ(item.status().code(), base::Code::kRefused);
-  EXPECT_THAT(item.status().message(), HasSubstr("binlog_row_value_options"));
-}
-
 INSTANTIATE_TEST_SUITE_P(Servers, LiveMySql, ::testing::Values(mysql::Flavour::kMySql), FlavourOf);
 
 }  // namespace

@@ -1,0 +1,283 @@
+// Row changes as JSON lines.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "base/json_text.h"
+#include "binlog/collation.h"
+#include "binlog/event_scan.h"
+#include "binlog/row_decoder.h"
+#include "cmd/binlog_dump.h"
+#include "mapping/charset.h"
+
+namespace shardlift::cmd {
+namespace {
+
+using base::Status;
+using mysql::ColumnType;
+using mysql::Value;
+using mysql::ValueKind;
+
+constexpr std::uint64_t kExactInDouble = (std::uint64_t{1} << 53) - 1;
+
+void AppendBase64(std::string_view bytes, std::string& out) {
+  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t j = 0; j < 3; ++j) {
+      group = (group << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
+    }
+    for (std::size_t j = 0; j < 4; ++j) out += i + j > bytes.size() ? '=' : kAlphabet[(group >> (18 - 6 * j)) & 63];
+  }
+}
+
+// `charset` empty: not known.
+void AppendBytes(std::string_view bytes, std::string_view charset, std::string& out) {
+  out += "{\"b64\":\"";
+  AppendBase64(bytes, out);
+  if (charset.empty()) {
+    out += "\",\"charset\":null}";
+  } else {
+    out.append("\",\"charset\":\"").append(charset).append("\"}");
+  }
+}
+
+template <class T>
+void AppendInteger(T value, bool exact, std::string& out) {
+  char text[24];
+  const auto result = std::to_chars(text, text + sizeof(text), value);
+  if (!exact) out += '"';
+  out.append(text, static_cast<std::size_t>(result.ptr - text));
+  if (!exact) out += '"';
+}
+
+// The shortest digits that read back as the same bits.
+template <class T>
+void AppendFloat(T value, std::string& out) {
+  char text[32];
+  const auto result = std::to_chars(text, text + sizeof(text), value);
+  const bool finite = std::isfinite(value);
+  if (!finite) out += '"';
+  out.append(text, static_cast<std::size_t>(result.ptr - text));
+  if (!finite) out += '"';
+}
+
+// "name": of each column, ready to be written.
+std::vector<std::string> JsonNames(const mysql::TableSchema& schema) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < schema.columns.size(); ++i) {
+    const std::string& name = schema.columns[i].name;
+    base::AppendJsonString(mapping::IsUtf8(name) ? name : fmt::format("@{}", i + 1), names.emplace_back());
+    names.back() += ':';
+  }
+  return names;
+}
+
+class ChangeWriter {
+ public:
+  explicit ChangeWriter(std::string& out) : out_(out) {}
+
+  // `names` as JsonNames gives them.
+  void Image(const binlog::DescribedTable& table, const std::vector<std::string>& names, std::span<const Value> image) {
+    if (image.empty()) {
+      out_ += "null";
+      return;
+    }
+    out_ += '{';
+    bool first = true;
+    for (std::size_t i = 0; i < image.size(); ++i) {
+      if (image[i].is_absent()) continue;
+      if (!first) out_ += ',';
+      first = false;
+      out_ += names[i];
+      OneValue(table.schema->columns[i], table.member_charsets[i], image[i]);
+    }
+    out_ += '}';
+  }
+
+ private:
+  void OneValue(const mysql::Column& column, std::string_view member_charset, const Value& value) {
+    switch (value.kind) {
+      case ValueKind::kAbsent:
+      case ValueKind::kNull: out_ += "null"; return;
+      case ValueKind::kInt:
+        AppendInteger(value.i,
+                      value.i >= -static_cast<std::int64_t>(kExactInDouble) &&
+                          value.i <= static_cast<std::int64_t>(kExactInDouble),
+                      out_);
+        return;
+      case ValueKind::kUInt:
+        if (column.members.empty() || !Members(column, member_charset, value.u)) {
+          AppendInteger(value.u, value.u <= kExactInDouble, out_);
+        }
+        return;
+      case ValueKind::kFloat: AppendFloat(value.f, out_); return;
+      case ValueKind::kDouble: AppendFloat(value.d, out_); return;
+      case ValueKind::kBytes: Bytes(column, value.bytes); return;
+    }
+  }
+
+  void Bytes(const mysql::Column& column, std::string_view bytes) {
+    switch (column.type) {
+      case ColumnType::kDecimal:
+      case ColumnType::kDate:
+      case ColumnType::kTime:
+      case ColumnType::kDateTime:
+      case ColumnType::kTimestamp: base::AppendJsonString(bytes, out_); return;
+      case ColumnType::kJson: Text(bytes, "utf8mb4"); return;
+      default: break;
+    }
+    if (column.is_text()) {
+      Text(bytes, column.charset);
+    } else {
+      AppendBytes(bytes, binlog::kBinaryCharset, out_);
+    }
+  }
+
+  void Text(std::string_view bytes, std::string_view charset) {
+    const mapping::Charset known = charset.empty() ? mapping::Charset::kUtf8 : mapping::FindCharset(charset);
+    if (known == mapping::Charset::kUtf8 && mapping::IsUtf8(bytes)) {
+      base::AppendJsonString(bytes, out_);
+    } else if (known != mapping::Charset::kUtf8 && Convert(bytes, charset)) {
+      base::AppendJsonString(converted_, out_);
+    } else {
+      AppendBytes(bytes, charset, out_);
+    }
+  }
+
+  bool Convert(std::string_view bytes, std::string_view charset) {
+    converted_.clear();
+    const mapping::Charset known = mapping::FindCharset(charset);
+    return known != mapping::Charset::kUnsupported && mapping::AppendUtf8(known, bytes, &converted_);
+  }
+
+  // The names of an ENUM's or SET's value; false when the column does not have such a member.
+  bool Members(const mysql::Column& column, std::string_view charset, std::uint64_t value) {
+    const std::size_t count = column.members.size();
+    std::string names;
+    const auto add = [&](std::size_t index) {
+      const std::string& member = column.members[index];
+      if (charset.empty() ? !mapping::IsUtf8(member) : !Convert(member, charset)) return false;
+      names += charset.empty() ? member : converted_;
+      return true;
+    };
+    if (column.type == ColumnType::kEnum) {
+      if (value > count || (value > 0 && !add(static_cast<std::size_t>(value - 1)))) return false;
+    } else {
+      if (count < 64 && (value >> count) != 0) return false;
+      for (std::size_t i = 0; i < std::min<std::size_t>(count, 64); ++i) {
+        if (((value >> i) & 1) == 0) continue;
+        if (!names.empty()) names += ',';
+        if (!add(i)) return false;
+      }
+    }
+    base::AppendJsonString(names, out_);
+    return true;
+  }
+
+  std::string& out_;
+  std::string converted_;
+};
+
+class ChangeVisitor : public binlog::EventVisitor {
+ public:
+  ChangeVisitor(const DumpFile& file, LineWriter& out) : file_(file), out_(out), writer_(out.line()) {
+    base::AppendJsonString(file.path, file_json_);
+  }
+
+  // Table maps count wherever they stand; all other events by their place.
+  Status OnEvent(const binlog::ScannedEvent& event, bool* wanted) override {
+    *wanted = event.type() != binlog::EventType::kQuery;
+    if (event.type() == binlog::EventType::kIncident && incident_.ok()) {
+      incident_ = {
+          base::Code::kCorrupt,
+          fmt::format("binlog file {}: offset {}: INCIDENT_EVENT: the server lost changes here, so that they are "
+                      "in no binlog; compare the tables themselves",
+                      file_.path, event.offset)};
+    }
+    return base::Ok();
+  }
+  // Ok, or the first place where the binlog itself says that it lacks changes.
+  const Status& incident() const { return incident_; }
+  bool WantsTable(const binlog::TableMapName& name) override {
+    return file_.filter.tables.Match(name.schema, name.table);
+  }
+  Status OnMySqlGtid(const binlog::ScannedEvent&, const mysql::Gtid& gtid) override {
+    gtid_json_ = gtid.number == 0 ? "null" : fmt::format("\"{}\"", gtid.ToText());
+    gtid_wanted_ = !file_.filter.gtids || file_.filter.gtids->Match(gtid);
+    return base::Ok();
+  }
+  Status OnMariaGtid(const binlog::ScannedEvent&, const binlog::MariaGtid& gtid) override {
+    gtid_json_ = fmt::format("\"{}\"", gtid.ToText());
+    gtid_wanted_ = !file_.filter.gtids || file_.filter.gtids->Match(gtid);
+    return base::Ok();
+  }
+  Status OnTable(const binlog::DescribedTable& table) override {
+    std::string name = ",\"schema\":";
+    AppendName(table.schema->name.schema, name);
+    name += ",\"table\":";
+    AppendName(table.schema->name.table, name);
+    tables_.push_back({std::move(name), JsonNames(*table.schema)});
+    return base::Ok();
+  }
+  Status OnRows(const binlog::ScannedEvent& event, const binlog::DescribedTable& table,
+                const binlog::RowEventKind& kind, std::string_view data) override {
+    const bool wanted = file_.filter.gtids ? gtid_wanted_ : true;
+    if (!wanted || !file_.filter.MatchPlace(event.offset, event.timestamp_seconds())) return base::Ok();
+    static constexpr std::string_view kOps[] = {"insert", "update", "delete"};
+    const TableText& text = tables_[static_cast<std::size_t>(table.number)];
+    head_ = fmt::format("{{\"file\":{},\"pos\":{},\"gtid\":{},\"ts\":{}{},\"op\":\"{}\",\"before\":", file_json_,
+                        event.offset, gtid_json_, event.timestamp_seconds(), text.name,
+                        kOps[static_cast<std::size_t>(kind.op)]);
+    return decoder_.Decode(table, kind.op, kind.partial, data, [&](const binlog::RowChange& change) {
+      out_.line() += head_;
+      writer_.Image(table, text.columns, change.before);
+      out_.line() += ",\"after\":";
+      writer_.Image(table, text.columns, change.after);
+      out_.line() += "}\n";
+      return out_.MaybeFlush();
+    });
+  }
+
+ private:
+  static void AppendName(const std::string& name, std::string& out) {
+    if (mapping::IsUtf8(name)) {
+      base::AppendJsonString(name, out);
+    } else {
+      AppendBytes(name, {}, out);
+    }
+  }
+
+  const DumpFile& file_;
+  LineWriter& out_;
+  ChangeWriter writer_;
+  binlog::RowDecoder decoder_;
+  Status incident_;
+  std::string file_json_;
+  std::string gtid_json_ = "null";
+  bool gtid_wanted_ = false;  // no group has begun
+  std::string head_;
+  struct TableText {
+    std::string name;
+    std::vector<std::string> columns;
+  };
+  std::vector<TableText> tables_;  // by DescribedTable::number
+};
+
+}  // namespace
+
+Status DumpChanges(const std::vector<DumpFile>& files, LineWriter& out) {
+  Status incident;
+  for (const DumpFile& file : files) {
+    SL_ASSIGN(const auto reader, binlog::FileReader::Open(file.path));
+    ChangeVisitor visitor(file, out);
+    SL_TRY(binlog::EventScan(visitor).Scan(*reader));
+    SL_TRY(DamageOf(*reader));
+    if (incident.ok()) incident = visitor.incident();
+  }
+  return incident;
+}
+
+}  // namespace shardlift::cmd
