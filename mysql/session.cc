@@ -59,17 +59,13 @@ bool IsUtf8(std::string_view s) {
   return true;
 }
 
-// Without any CA the library parses the machine's whole bundle for every connection (0.1 s), for nothing when the
-// certificate is not verified. A directory without certificates costs nothing.
-constexpr const char* kNoCaDirectory = "/dev/null";
-
 // With a CA the client library checks the certificate's chain, with VERIFY_SERVER_CERT the host name too; so the CA is
 // handed over only in the modes that promise a check.
 void ConfigureTls(MYSQL* handle, const Endpoint& endpoint, bool tls) {
   if (tls) {
     const bool verify = endpoint.tls == TlsMode::kVerifyCa || endpoint.tls == TlsMode::kVerifyIdentity;
     mysql_ssl_set(handle, OrNull(endpoint.tls_key), OrNull(endpoint.tls_cert),
-                  verify ? OrNull(endpoint.tls_ca) : nullptr, verify ? nullptr : kNoCaDirectory, nullptr);
+                  verify ? OrNull(endpoint.tls_ca) : nullptr, nullptr, nullptr);
   }
   SetFlag(handle, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, tls && endpoint.tls == TlsMode::kVerifyIdentity);
   SetFlag(handle, MYSQL_OPT_SSL_ENFORCE, tls);

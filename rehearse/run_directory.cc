@@ -30,11 +30,9 @@ base::Status WriteSecret(const std::string& path, const std::string& secret) {
 base::Result<Json> ServerEntry(const std::string& directory, const std::string& name, const mysql::Endpoint& endpoint) {
   const std::string secret = fmt::format("{}/{}.password", directory, name);
   SL_TRY(WriteSecret(secret, endpoint.password));
-  return Json{{"name", name},
-              {"host", endpoint.host},
-              {"port", endpoint.port},
-              {"user", endpoint.user},
-              {"password_file", secret}};
+  return Json{
+      {"name", name},          {"host", endpoint.host},   {"port", endpoint.port},
+      {"user", endpoint.user}, {"password_file", secret}, {"tls", "disabled"}};  // loopback only, as in server.cc
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ struct ServerSpec {
 class Server {
  public:
   ~Server();
-  const mysql::Endpoint& endpoint() const;  // user root, random password
+  const mysql::Endpoint& endpoint() const;  // user root, random password, no TLS
   const ServerSpec& spec() const;
   const std::string& data_directory() const;
   pid_t pid() const;          // 0 while it is down

@@ -73,6 +73,7 @@ ctest_in() {
   skipped=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) tests\{0,1\}.*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
   note "$preset" "$total programs passed, $cases cases passed, $skipped skipped"
   [ "$status" -eq 0 ] || failures+=("ctest in build/$preset; its log: ${log#"$top"/}")
+  mapfile -t -O "${#failures[@]}" failures < <(sed -n 's/^\[  FAILED  \] \(.*\) ([0-9]* ms)$/  \1/p' "$log")
   [ "$cases" -gt 0 ] || failures+=("build/$preset: no test case ran")
   if grep -q '^\[==========\] Running 0 tests' "$log"; then failures+=("build/$preset: a test program has no test"); fi
   if [ "$skipped" -gt 0 ] && [ "${CI:-}" = true ]; then failures+=("build/$preset: $skipped tests were skipped"); fi

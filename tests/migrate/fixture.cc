@@ -173,8 +173,9 @@ std::string MigrateTest::WriteJobFile() {
   const auto connection = [&](const std::string& name, const mysql::Endpoint& endpoint) {
     const std::string password_file = fmt::format("{}.{}.password", base, name);
     std::ofstream(password_file) << endpoint.password << "\n";
-    return fmt::format(R"("name": "{}", "host": "{}", "port": {}, "user": "{}", "password_file": "{}")", name,
-                       endpoint.host, endpoint.port, endpoint.user, password_file);
+    return fmt::format(
+        R"("name": "{}", "host": "{}", "port": {}, "user": "{}", "password_file": "{}", "tls": "disabled")", name,
+        endpoint.host, endpoint.port, endpoint.user, password_file);
   };
   std::ofstream job(base + ".json");
   job << "{ \"job\": \"test\",\n\"sources\": [{" << connection("legacy", config_.sources[0].endpoint)

@@ -56,8 +56,9 @@ std::string JobText() {
     const mysql::Endpoint& endpoint = live::Get(kServers[i]).endpoint();
     const std::string secret = live::Directory() + "/" + kServers[i] + ".secret";
     WriteFile(secret, endpoint.password + "\n");
-    const std::string login = fmt::format(R"("host": "{}", "port": {}, "user": "{}", "password_file": "{}")",
-                                          endpoint.host, endpoint.port, endpoint.user, secret);
+    const std::string login =
+        fmt::format(R"("host": "{}", "port": {}, "user": "{}", "password_file": "{}", "tls": "disabled")",
+                    endpoint.host, endpoint.port, endpoint.user, secret);
     sources += fmt::format("{}{{\"name\": \"{}\", {}}}", i == 0 ? "" : ",\n  ", kServers[i], login);
     shards +=
         fmt::format("{}{{\"name\": \"s{}\", {}, \"database\": \"store_{}\"}}", i == 0 ? "" : ",\n  ", i, login, i);
