@@ -78,7 +78,7 @@ make_source() {
 write_job() {
   local directory=$1 shard separator=''
   (umask 077 && printf '%s\n' "$server_password" >"$directory/password")
-  local login="\"host\": \"127.0.0.1\", \"port\": $server_port, \"user\": \"bench\", \"password_file\": \"password\""
+  local login="\"host\": \"127.0.0.1\", \"port\": $server_port, \"user\": \"bench\", \"password_file\": \"password\", \"tls\": \"disabled\""
   {
     printf '{"job": "bench", "sources": [{"name": "legacy", %s}], "shards": [' "$login"
     for ((shard = 0; shard < shards; ++shard)); do
