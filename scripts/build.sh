@@ -19,7 +19,7 @@ if [ $# -gt 0 ]; then targets=(--target "$@"); fi
 
 options=()
 if command -v ccache >/dev/null; then
-  export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$top
+  export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$top CCACHE_SLOPPINESS=pch_defines,time_macros
   options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 fi
 cd "$top"
