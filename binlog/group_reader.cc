@@ -36,6 +36,20 @@ base::Result<std::optional<CommitGroup>> GroupReader::FeedFromFile(const std::st
   return After(Dispatch(event.event));
 }
 
+void GroupReader::Reconnected(const mysql::FilePosition& start, bool checksum_at_start) {
+  ForgetGroup();
+  format_ = Format();
+  format_.checksum = checksum_at_start;
+  file_ = start.file;
+  offset_ = start.offset;
+}
+
+void GroupReader::SkippedTo(const mysql::FilePosition& end) {
+  file_ = end.file;
+  offset_ = end.offset;
+  boundary_ = end;
+}
+
 base::Result<std::optional<CommitGroup>> GroupReader::After(base::Status status) {
   if (!status.ok()) return status.WithContext(Place());
   if (!in_group_) {

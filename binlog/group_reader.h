@@ -51,6 +51,12 @@ class GroupReader {
   // The same for an event that was verified already, at its place in a local file. Do not mix with Feed.
   base::Result<std::optional<CommitGroup>> FeedFromFile(const std::string& file, const FileEvent& event);
 
+  // The connection was lost and there is a new one: a group that was not whole is forgotten. What comes next begins at
+  // `start` (MySQL: the server tells), `checksum_at_start` as in the options.
+  void Reconnected(const mysql::FilePosition& start, bool checksum_at_start);
+  // What lies before `end` was passed over without being fed.
+  void SkippedTo(const mysql::FilePosition& end);
+
   // The end of the last group, or of the last event after it that belongs to no group.
   const mysql::FilePosition& boundary() const { return boundary_; }
   bool in_group() const { return in_group_; }

@@ -1,223 +1,216 @@
 #include "binlog/stream.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
+#include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 
-#include "base/check.h"
+#include "binlog/continuity.h"
 #include "binlog/group_reader.h"
 
 namespace shardlift::binlog {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
 
-constexpr unsigned kErrorReadingBinlog = 1236;
-
-// Bounded hand-over of packets from the reader thread. Bytes are counted, so that one huge event passes alone.
-class PacketQueue {
- public:
-  explicit PacketQueue(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
-
-  // Blocks while full. False once the queue is closed.
-  bool Push(std::string packet) {
-    std::unique_lock lock(mutex_);
-    room_.wait(lock, [&] { return closed_ || bytes_ < bytes_max_; });
-    if (closed_) return false;
-    bytes_ += packet.size();
-    packets_.push_back(std::move(packet));
-    if (packets_.size() == 1) filled_.notify_one();
-    return true;
-  }
-
-  // Swaps out all that waits; waits until `deadline` for the first. False when nothing came.
-  bool PopAll(std::deque<std::string>& out, Clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    filled_.wait_until(lock, deadline, [&] { return !packets_.empty() || closed_; });
-    if (packets_.empty()) return false;
-    out.swap(packets_);
-    bytes_ = 0;
-    room_.notify_one();
-    return true;
-  }
-
-  // No more pushes; what is in the queue can still be taken. Keeps the first reason.
-  void Close(base::Status reason) {
-    const std::lock_guard lock(mutex_);
-    if (!closed_) reason_ = std::move(reason);
-    closed_ = true;
-    filled_.notify_all();
-    room_.notify_all();
-  }
-
-  bool closed() const {
-    const std::lock_guard lock(mutex_);
-    return closed_;
-  }
-  bool empty() const {
-    const std::lock_guard lock(mutex_);
-    return packets_.empty();
-  }
-  base::Status reason() const {
-    const std::lock_guard lock(mutex_);
-    return reason_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable filled_;
-  std::condition_variable room_;
-  std::deque<std::string> packets_;
-  std::uint64_t bytes_ = 0;
-  const std::uint64_t bytes_max_;
-  bool closed_ = false;
-  base::Status reason_;
-};
-
-// What the server will do with events: checksums as they lie in the binlog, heartbeats when it is idle.
-base::Result<bool> Announce(mysql::Session& session, const StreamOptions& options) {
-  SL_ASSIGN(const mysql::Rows checksum, session.Query("SELECT @@global.binlog_checksum", "read binlog_checksum"));
-  SL_ASSIGN(const std::string algorithm, checksum.Single());
-  const long long heartbeat_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(options.heartbeat).count();
-  std::string sql = fmt::format("SET @master_binlog_checksum = @@global.binlog_checksum, @master_heartbeat_period = {}",
-                                heartbeat_ns);
-  if (session.flavour() == mysql::Flavour::kMySql) {
-    sql += fmt::format(", @source_binlog_checksum = @@global.binlog_checksum, @source_heartbeat_period = {}",
-                       heartbeat_ns);
-  } else {
-    sql += ", @mariadb_slave_capability = 4";  // understands GTID events
-  }
-  SL_TRY(session.Execute(sql, "announce the binlog reader"));
-  return algorithm != "NONE";
-}
-
-base::Status Explain(base::Status status) {
-  if (status.server_errno() != kErrorReadingBinlog) return status;
-  base::Status refused(
-      base::Code::kRefused,
-      fmt::format(
-          "{}: the server will not send its binlog from here. Either the start was purged (start a new copy, and "
-          "keep binlogs longer than the copy takes), or another reader uses the same server id (give this one its "
-          "own), or an event is larger than max_allowed_packet",
-          status.message()));
-  refused.WithServerErrno(kErrorReadingBinlog);
-  return refused;
-}
+constexpr auto kFirstPause = 100ms;
+constexpr std::chrono::milliseconds kLongestPause = 4s;
 
 }  // namespace
 
 struct GroupStream::Impl {
-  explicit Impl(const StreamOptions& options) : queue(options.queue_bytes_max) {}
+  explicit Impl(const StreamOptions& o) : options(o), position(o.start) {}
 
-  void ReadPackets();
+  base::Status Connect();
+  base::Status Request(DumpConnection& to);
+  base::Status Lost(base::Status reason);
+  base::Status TryAgain(Clock::time_point until);
   base::Result<std::optional<CommitGroup>> Feed(std::string_view packet);
   void Passed(const CommitGroup& group);
 
-  mysql::Flavour flavour = mysql::Flavour::kMySql;
-  std::unique_ptr<mysql::Session> session;
+  const StreamOptions options;
   std::unique_ptr<GroupReader> reader;
-  PacketQueue queue;
-  std::thread thread;
+  LastGroup last;
+  std::string server;  // whose binlog this is
+  std::mutex mutex;    // guards the pointer `connection` against Stop
+  std::unique_ptr<DumpConnection> connection;
   std::atomic<bool> stopping{false};
 
   std::deque<std::string> taken;  // packets out of the queue, not yet fed
   mysql::SourcePosition position;
   base::Status failed;
+
+  base::Status lost;  // ok: connected
+  Clock::time_point lost_since;
+  Clock::time_point next_try;
+  std::chrono::milliseconds pause = kFirstPause;
+  std::uint64_t reconnects = 0;
 };
 
-void GroupStream::Impl::ReadPackets() {
-  // The TLS layer may answer the server after Stop has shut the socket; that must not end the process.
-  sigset_t pipe;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
-  for (;;) {
-    base::Result<std::string_view> packet = session->ReadPacket();
-    if (!packet.ok()) {
-      queue.Close(Explain(packet.status()));
-      return;
-    }
-    if (packet->size() > kEventBytesMax) {
-      queue.Close({base::Code::kEnvironment, "the binlog connection was lost, or sent a packet larger than any event"});
-      return;
-    }
-    if (!queue.Push(std::string(*packet))) return;
+base::Status GroupStream::Impl::Connect() {
+  SL_ASSIGN(std::unique_ptr<DumpConnection> opened, DumpConnection::Open(options));
+  const std::string place = options.endpoint.Text();
+  if (position.flavour() != opened->flavour()) {
+    return {base::Code::kRefused,
+            fmt::format("{}: the stored position is of {}, the server is {}", place,
+                        mysql::FlavourName(position.flavour()), mysql::FlavourName(opened->flavour()))};
   }
+  if (server.empty()) server = opened->server();
+  if (server != opened->server()) {
+    return {
+        base::Code::kRefused,
+        fmt::format("{}: another server answers: it was {}, it is {}; bring the first one back, or start a new copy",
+                    place, server, opened->server())};
+  }
+  SL_TRY(Request(*opened).WithContext(place));
+  const std::lock_guard lock(mutex);
+  connection = std::move(opened);
+  if (stopping) connection->Stop();
+  return base::Ok();
+}
+
+// After a loss the last group is asked for again.
+base::Status GroupStream::Impl::Request(DumpConnection& to) {
+  mysql::SourcePosition from = position;
+  if (from.flavour() == mysql::Flavour::kMySql) {
+    SL_ASSIGN(const mysql::GtidSet executed, to.Executed());
+    if (!executed.Contains(from.gtid_set())) {
+      mysql::GtidSet missing = from.gtid_set();
+      missing.Subtract(executed);
+      return {
+          base::Code::kRefused,
+          fmt::format("the server has not executed {}, which was read from it before: it lost transactions (a crash "
+                      "with sync_binlog other than 1, or a restored backup); start a new copy",
+                      missing.ToText())};
+    }
+  }
+  last.StartProof();
+  if (last.proving()) {
+    if (from.flavour() == mysql::Flavour::kMySql) {
+      mysql::GtidSet again;
+      again.Add(last.gtid());
+      from.mutable_gtid_set().Subtract(again);
+    } else {
+      from = mysql::SourcePosition::FromFile(last.begin());
+    }
+  }
+  const mysql::FilePosition start = from.flavour() == mysql::Flavour::kMySql ? mysql::FilePosition() : from.file();
+  if (!reader) {
+    GroupReaderOptions reader_options;
+    reader_options.tables = options.tables;
+    reader_options.describe = options.describe;
+    reader_options.from_network = true;
+    reader_options.checksum_at_start = to.checksum();
+    reader_options.spill = options.spill;
+    reader_options.start = start;
+    reader = std::make_unique<GroupReader>(std::move(reader_options));
+  } else {
+    reader->Reconnected(start, to.checksum());
+  }
+  return to.Start(from);
+}
+
+// The connection has ended. Not ok when that cannot be helped.
+base::Status GroupStream::Impl::Lost(base::Status reason) {
+  {
+    const std::lock_guard lock(mutex);
+    connection.reset();
+  }
+  if (stopping || reason.code() != base::Code::kEnvironment || options.reconnect_for == 0s) return reason;
+  lost = std::move(reason);
+  lost_since = Clock::now();
+  pause = kFirstPause;
+  next_try = lost_since + pause;
+  return base::Ok();
+}
+
+// One attempt when it is time for one, else waits for that or `until`.
+base::Status GroupStream::Impl::TryAgain(Clock::time_point until) {
+  if (const auto now = Clock::now(); now < next_try) {
+    std::this_thread::sleep_for(std::min<Clock::duration>(std::min(until, next_try) - now, 50ms));
+    return base::Ok();
+  }
+  base::Status status = Connect();
+  if (status.ok()) {
+    lost = base::Ok();
+    ++reconnects;
+    return base::Ok();
+  }
+  if (status.code() != base::Code::kEnvironment) return status;
+  lost = status;
+  if (Clock::now() - lost_since >= options.reconnect_for) {
+    return status.WithContext(fmt::format("gave up after {} s", options.reconnect_for.count()));
+  }
+  pause = std::min(pause * 2, kLongestPause);
+  next_try = Clock::now() + pause;
+  return base::Ok();
 }
 
 base::Result<std::optional<CommitGroup>> GroupStream::Impl::Feed(std::string_view packet) {
   if (packet.empty() || packet.front() != '\0') return Corrupt("a packet of the binlog stream is no event");
-  return reader->Feed(packet.substr(1));
+  const std::string_view event = packet.substr(1);
+  if (event.size() < kEventHeaderBytes) return Corrupt("an event of the binlog stream ends inside its header");
+  const bool checksum = reader->format().checksum;
+  if (last.proving()) {
+    SL_ASSIGN(const LastGroup::Seen seen, last.Prove(event, checksum));
+    if (seen == LastGroup::Seen::kProven) reader->SkippedTo(last.end());
+    if (seen != LastGroup::Seen::kOutside) return std::optional<CommitGroup>();
+  } else {
+    last.Note(event, checksum);
+  }
+  SL_ASSIGN(std::optional<CommitGroup> group, reader->Feed(event));
+  if (group) last.Ended(*group);
+  return group;
 }
 
 void GroupStream::Impl::Passed(const CommitGroup& group) {
-  if (flavour == mysql::Flavour::kMySql && group.gtid.number != 0) position.mutable_gtid_set().Add(group.gtid);
+  if (position.flavour() == mysql::Flavour::kMySql && group.gtid.number != 0) {
+    position.mutable_gtid_set().Add(group.gtid);
+  }
 }
 
 GroupStream::GroupStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-GroupStream::~GroupStream() {
-  Stop();
-  if (impl_->thread.joinable()) impl_->thread.join();
-}
+GroupStream::~GroupStream() { Stop(); }
 
 base::Result<std::unique_ptr<GroupStream>> GroupStream::Open(const StreamOptions& options) {
   auto impl = std::make_unique<Impl>(options);
-  mysql::SessionOptions session_options;
-  session_options.read_timeout = options.silent_deadline;
-  SL_ASSIGN(impl->session, mysql::Session::Open(options.endpoint, session_options));
-  mysql::Session& session = *impl->session;
-  impl->flavour = session.flavour();
-  if (options.start.flavour() != impl->flavour) {
-    return base::Status(base::Code::kRefused,
-                        fmt::format("{}: the stored position is of {}, the server is {}", options.endpoint.Text(),
-                                    mysql::FlavourName(options.start.flavour()), mysql::FlavourName(impl->flavour)));
-  }
-  impl->position = options.start;
-  SL_ASSIGN(const bool checksum, Announce(session, options));
-  GroupReaderOptions reader;
-  reader.tables = options.tables;
-  reader.from_network = true;
-  reader.checksum_at_start = checksum;
-  reader.spill = options.spill;
-  if (impl->flavour == mysql::Flavour::kMySql) {
-    SL_TRY(session.StartBinlogDumpGtid(options.start.gtid_set(), options.server_id));
-  } else {
-    reader.start = options.start.file();
-    SL_TRY(session.StartBinlogDump(options.start.file(), options.server_id));
-  }
-  impl->reader = std::make_unique<GroupReader>(std::move(reader));
-  impl->thread = std::thread([state = impl.get()] { state->ReadPackets(); });
+  SL_TRY(impl->Connect());
   return std::unique_ptr<GroupStream>(new GroupStream(std::move(impl)));
 }
 
 base::Result<StreamItem> GroupStream::Next(std::chrono::milliseconds timeout) {
   const Clock::time_point deadline = Clock::now() + timeout;
-  if (!impl_->failed.ok()) return impl_->failed;
+  Impl& s = *impl_;
+  const auto fail = [&](base::Status status) { return s.failed = std::move(status); };
+  if (!s.failed.ok()) return s.failed;
   StreamItem item;
   while (!item.group) {
-    if (impl_->stopping) return base::Status(base::Code::kStopped, "the binlog stream was stopped");
-    if (impl_->taken.empty() && !impl_->queue.PopAll(impl_->taken, deadline)) {
-      if (!impl_->queue.closed()) return item;
-      impl_->failed = impl_->queue.reason();
-      return impl_->failed;
+    if (s.stopping) return base::Status(base::Code::kStopped, "the binlog stream was stopped");
+    if (!s.connection && s.taken.empty()) {
+      if (base::Status status = s.TryAgain(deadline); !status.ok()) return fail(std::move(status));
+      if (Clock::now() >= deadline) return item;
+      continue;
     }
-    base::Result<std::optional<CommitGroup>> fed = impl_->Feed(impl_->taken.front());
-    impl_->taken.pop_front();
-    if (!fed.ok()) {
-      impl_->failed = fed.status();
-      return impl_->failed.WithContext(impl_->session->endpoint().Text());
+    if (s.taken.empty() && !s.connection->packets().PopAll(s.taken, deadline)) {
+      if (!s.connection->packets().closed()) return item;
+      if (base::Status status = s.Lost(s.connection->packets().reason()); !status.ok()) return fail(std::move(status));
+      continue;
     }
+    base::Result<std::optional<CommitGroup>> fed = s.Feed(s.taken.front());
+    s.taken.pop_front();
+    if (!fed.ok()) return fail(fed.status().WithContext(s.options.endpoint.Text()));
     item.group = std::move(*fed);
-    if (item.group) impl_->Passed(*item.group);
-    if (impl_->flavour == mysql::Flavour::kMariaDb && !impl_->reader->in_group() &&
-        !impl_->reader->boundary().file.empty()) {
-      impl_->position = mysql::SourcePosition::FromFile(impl_->reader->boundary());
+    if (item.group) s.Passed(*item.group);
+    // What is sent again after a reconnect lies behind the position.
+    if (const mysql::FilePosition& boundary = s.reader->boundary(); s.position.flavour() == mysql::Flavour::kMariaDb &&
+                                                                    !s.reader->in_group() && !boundary.file.empty() &&
+                                                                    boundary > s.position.file()) {
+      s.position = mysql::SourcePosition::FromFile(boundary);
     }
     // A group of any size must not keep the caller longer than it asked for.
     if (!item.group && Clock::now() >= deadline) break;
@@ -229,7 +222,7 @@ const mysql::SourcePosition& GroupStream::position() const { return impl_->posit
 
 mysql::SourcePosition GroupStream::SafePosition() const {
   mysql::SourcePosition safe = impl_->position;
-  if (impl_->flavour == mysql::Flavour::kMariaDb) {
+  if (safe.flavour() == mysql::Flavour::kMariaDb) {
     if (auto begin = impl_->reader->OldestPrepareBegin()) return mysql::SourcePosition::FromFile(std::move(*begin));
     return safe;
   }
@@ -242,14 +235,17 @@ mysql::SourcePosition GroupStream::SafePosition() const {
 std::uint32_t GroupStream::last_event_seconds() const { return impl_->reader->last_event_seconds(); }
 
 bool GroupStream::at_end() const {
-  return impl_->taken.empty() && impl_->reader->last_was_heartbeat() && !impl_->reader->in_group() &&
-         impl_->queue.empty();
+  return impl_->connection && impl_->taken.empty() && !impl_->last.proving() && impl_->reader->last_was_heartbeat() &&
+         !impl_->reader->in_group() && impl_->connection->packets().empty();
 }
+
+base::Status GroupStream::lost() const { return impl_->lost; }
+std::uint64_t GroupStream::reconnects() const { return impl_->reconnects; }
 
 void GroupStream::Stop() {
   impl_->stopping = true;
-  impl_->queue.Close({base::Code::kStopped, "the binlog stream was stopped"});
-  impl_->session->Shutdown();
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->connection) impl_->connection->Stop();
 }
 
 }  // namespace shardlift::binlog

@@ -1,36 +1,35 @@
 // GroupStream: the binlog of one live server as commit groups.
 //
 // A thread of its own reads packets from the connection into a queue bounded by queue_bytes_max and back-presses the
-// server by not reading. Next() decodes on the caller's thread. Checksums are verified. A silent connection (no event,
-// no heartbeat) fails after silent_deadline. The stream does not reconnect: on kEnvironment the caller opens a new one
-// at the position it needs.
+// server by not reading. Next() decodes on the caller's thread. Checksums are verified. A connection that ends or is
+// silent (no event, no heartbeat) for silent_deadline is lost: the stream opens a new one, proves that the binlog goes
+// on where it was (binlog/continuity.h) and that the server still has executed all that was streamed, and goes on; no
+// group is given out twice. It gives up after reconnect_for.
 //
 // Thread rules: Next and the accessors on one thread; Stop from any thread.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/status.h"
 #include "binlog/byte_store.h"
+#include "binlog/dump_connection.h"
 #include "binlog/group.h"
 #include "mysql/position.h"
-#include "mysql/session.h"
 
 namespace shardlift::binlog {
 
-struct StreamOptions {
-  mysql::Endpoint endpoint;
-  std::uint32_t server_id = 0;  // of this reader as a replica; must be unique among the source's replicas
+struct StreamOptions : DumpOptions {
   mysql::SourcePosition start;  // MySQL: GTIDs not to send; MariaDB: file and offset of a group boundary
   TableFilter tables;
-  std::chrono::milliseconds heartbeat{1000};
-  std::chrono::seconds silent_deadline{30};
-  std::uint64_t queue_bytes_max = 16ull << 20;
-  SpillOptions spill;  // where the rows of a large group go
+  std::function<bool(std::string_view schema, std::string_view table)> describe;  // as in GroupReaderOptions
+  SpillOptions spill;                                                             // where the rows of a large group go
+  std::chrono::seconds reconnect_for{0};  // how long a lost server is tried again; 0: not at all
 };
 
 struct StreamItem {
@@ -43,8 +42,9 @@ class GroupStream {
   ~GroupStream();
 
   // Waits up to `timeout` for the next group. Returns an item without group on time-out (position() may have moved).
-  // kEnvironment: connection lost or silent. kRefused: the server has purged the start, or the binlog cannot be
-  // followed (wrong format, incident); kCorrupt: bytes that do not decode.
+  // While the connection is lost there are items without group; Next may take as long as a login. kEnvironment: lost
+  // for longer than reconnect_for. kRefused: the server has purged the start, is another one, or lost what was
+  // streamed, or the binlog cannot be followed (wrong format, incident); kCorrupt: bytes that do not decode.
   base::Result<StreamItem> Next(std::chrono::milliseconds timeout);
 
   // Everything streamed so far, the last group returned by Next included: start plus the GTIDs passed, or the end of
@@ -56,6 +56,10 @@ class GroupStream {
   std::uint32_t last_event_seconds() const;
   // True when the last thing the server said was a heartbeat, or the end of what it has: nothing is waiting.
   bool at_end() const;
+  // Why the connection is lost at present; ok while there is one.
+  base::Status lost() const;
+  // How often the stream went on after it had been lost.
+  std::uint64_t reconnects() const;
   void Stop();
 
  private:

@@ -43,7 +43,7 @@ struct CopyConfig {
 struct ApplyConfig {
   std::uint32_t batch_changes_max = 2000;  // changes per lane transaction
   std::uint64_t batch_bytes_max = 4ull << 20;
-  std::uint32_t retry_seconds = 120;  // how long a lost shard is waited for before exit 3
+  std::uint32_t retry_seconds = 120;  // how long a lost server is waited for before exit 3
 };
 
 struct JobConfig {

@@ -11,6 +11,7 @@
 #include "base/sync_point.h"
 #include "mapping/owner_key.h"
 #include "migrate/key_cursor.h"
+#include "migrate/patience.h"
 
 namespace shardlift::migrate {
 namespace {
@@ -189,6 +190,25 @@ Status ChunkReader::WaitUntilVisible(const mysql::SourcePosition& position) {
 }
 
 Result<bool> ChunkReader::ReadChunk(const std::shared_ptr<ChunkWindow>& window) {
+  Result<bool> read = TryChunk(window);
+  if (read.ok() || read.status().code() != Code::kEnvironment || session_->alive()) return read;
+  context_.book->Void(window);
+  ++context_.state->chunks_voided;
+  SL_TRY(Reopen());
+  return false;
+}
+
+// The server is away: its connections end with it.
+Status ChunkReader::Reopen() {
+  for (Patience patience(context_.config->apply.retry_seconds); !Stopping();) {
+    Status status = OpenSession();
+    if (status.ok() || status.code() != Code::kEnvironment) return status;
+    if (!patience.Wait()) return patience.GiveUp(std::move(status), "source");
+  }
+  return base::Ok();
+}
+
+Result<bool> ChunkReader::TryChunk(const std::shared_ptr<ChunkWindow>& window) {
   const std::string& source = context_.config->sources[context_.source].endpoint.name;
   EmitChunk("reading", source, *window, context_.config->copy.chunk_rows);
   if (!context_.unsafe_binlog_order) SL_TRY(WaitUntilVisible(window->must_see));

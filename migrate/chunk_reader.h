@@ -65,8 +65,10 @@ class ChunkReader {
   base::Status CopyTable(const TableToCopy& job);
   base::Status RereadKeys(const job::CatalogTable& table, const std::vector<std::string>& owner_ids);
   base::Status WaitUntilVisible(const mysql::SourcePosition& position);
-  // False when the window was voided because S0 did not become visible in time.
+  // False when the window was voided: a row lock was not released in time, or the server was lost and is back.
   base::Result<bool> ReadChunk(const std::shared_ptr<ChunkWindow>& window);
+  base::Result<bool> TryChunk(const std::shared_ptr<ChunkWindow>& window);
+  base::Status Reopen();
   base::Status ReadRows(const ChunkWindow& window, ChunkData* data);
   base::Status TakeRow(const ChunkWindow& window, const mysql::TableSchema& schema, ChunkData* data);
   base::Status OpenSession();

@@ -7,6 +7,7 @@
 
 #include "base/events.h"
 #include "base/sync_point.h"
+#include "migrate/patience.h"
 
 namespace shardlift::migrate {
 namespace {
@@ -335,12 +336,11 @@ std::vector<std::string> Lane::OpenConflicts() {
 }
 
 Result<bool> Lane::RecoverOutcome() {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(config_.apply.retry_seconds);
   const std::string name = config_.shards[shard_].endpoint.name;
   base::EmitEvent("shard-lost", {{"shard", name}, {"source", source_name_}});
   base::SyncPoint("lane.connection_lost", name);
   Status last;
-  for (auto pause = 100ms; !state_->aborted(); pause = std::min<std::chrono::milliseconds>(pause * 2, 2000ms)) {
+  for (Patience patience(config_.apply.retry_seconds); !state_->aborted();) {
     Result<bool> outcome = ReadOutcome();
     if (outcome.ok()) {
       base::EmitEvent("shard-back", {{"shard", name}, {"source", source_name_}});
@@ -348,11 +348,7 @@ Result<bool> Lane::RecoverOutcome() {
     }
     last = outcome.status();
     if (last.code() != Code::kEnvironment) return last;
-    if (std::chrono::steady_clock::now() >= deadline) {
-      return last.WithContext(fmt::format("gave up after {} s (apply.retry_seconds); run again when the shard is back",
-                                          config_.apply.retry_seconds));
-    }
-    std::this_thread::sleep_for(pause);
+    if (!patience.Wait()) return patience.GiveUp(last, "shard");
   }
   return last.ok() ? Status(Code::kStopped, "stopped while a shard was away") : last;
 }

@@ -19,7 +19,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kRoundAgeMax = 100ms;
 constexpr auto kIdleCheckpointEvery = 2s;
 constexpr auto kXaWait = 30s;
-constexpr auto kConflictPassEvery = 10s;
 
 }  // namespace
 
@@ -33,7 +32,8 @@ SourcePipeline::SourcePipeline(const job::JobConfig& config, const job::Catalog&
       options_(options),
       state_(state),
       round_(config.shards.size()),
-      skips_(config.shards.size(), false) {
+      skips_(config.shards.size(), false),
+      goal_patience_(config.apply.retry_seconds) {
   for (const job::CatalogTable& table : catalog.tables) {
     if (table.source != source) continue;
     by_schema_[&table.schema()] = &table;
@@ -57,8 +57,7 @@ void SourcePipeline::Join() {
 }
 
 Status SourcePipeline::Prepare() {
-  mysql::SessionOptions session_options;
-  SL_ASSIGN(control_, mysql::Session::Open(config_.sources[source_].endpoint, session_options));
+  SL_TRY(OpenControl());
   flavour_ = control_->flavour();
   book_ = std::make_unique<WindowBook>(flavour_);
   SL_ASSIGN(claim_, ClaimSource(config_, catalog_, source_));
@@ -124,6 +123,11 @@ Result<mysql::SourcePosition> SourcePipeline::FindStart() {
   }
 }
 
+Status SourcePipeline::OpenControl() {
+  SL_ASSIGN(control_, mysql::Session::Open(config_.sources[source_].endpoint, {}));
+  return base::Ok();
+}
+
 Status SourcePipeline::LoadDeadOwners() {
   mysql::SessionOptions session_options;
   session_options.database = config_.shards[0].database;
@@ -146,6 +150,7 @@ Status SourcePipeline::OpenStream() {
   stream_options.endpoint = config_.sources[source_].endpoint;
   stream_options.server_id = config_.sources[source_].server_id;
   stream_options.start = restart_;
+  stream_options.reconnect_for = std::chrono::seconds(config_.apply.retry_seconds);
   stream_options.tables = [this](std::string_view schema, std::string_view table) -> const mysql::TableSchema* {
     const auto found = by_name_.find(fmt::format("{}.{}", schema, table));
     return found == by_name_.end() ? nullptr : found->second;
@@ -189,6 +194,7 @@ Status SourcePipeline::Stream() {
     const bool waiting = !round_.empty() || !book_->empty();
     SL_ASSIGN(binlog::StreamItem item, stream_->Next(waiting ? 2ms : 50ms));
     SL_TRY(HandleItem(item));
+    NoteConnection();
     MergeReadyChunks();
     const auto now = Clock::now();
     const bool big = round_.changes() >= config_.apply.batch_changes_max * lanes_.size() ||
@@ -203,6 +209,19 @@ Status SourcePipeline::Stream() {
   if (state_->aborted()) return base::Ok();  // the failure is in state_
   FlushRound(true);
   return DrainLanes();
+}
+
+// A server that crashed may have shown rows that its binlog does not have: windows that were open are read again.
+void SourcePipeline::NoteConnection() {
+  if (!stream_->lost().ok() && !stream_lost_) {
+    stream_lost_ = true;
+    base::EmitEvent("source-lost", {{"source", name_}});
+  }
+  if (stream_->reconnects() == reconnects_) return;
+  reconnects_ = stream_->reconnects();
+  stream_lost_ = false;
+  book_->VoidAll();
+  base::EmitEvent("source-back", {{"source", name_}});
 }
 
 Status SourcePipeline::HandleItem(binlog::StreamItem& item) {
@@ -285,57 +304,6 @@ void SourcePipeline::MergeChunk(ChunkWindow& window) {
   }
 }
 
-// Does not wait: while one shard is away the stream still feeds the others.
-bool SourcePipeline::CopyIsCommitted() {
-  if (copy_batches_.empty()) {
-    if (readers_running_.load() > 0 || !book_->empty()) return false;
-    for (const std::unique_ptr<Lane>& lane : lanes_) copy_batches_.push_back(lane->enqueued());
-  }
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (!lanes_[i]->HasCommitted(copy_batches_[i])) return false;
-  }
-  return true;
-}
-
-Status SourcePipeline::CheckGoals() {
-  if (!copy_done_.load()) {
-    if (!CopyIsCommitted()) return base::Ok();
-    copy_done_.store(true);
-  }
-  if (conflict_reader_->running()) return base::Ok();
-  if (options_.until_caught_up && !goal_) {
-    SL_ASSIGN(goal_.emplace(), mysql::ReadUpperBound(*control_));
-  }
-  const bool at_goal = goal_ && passed_.Contains(*goal_);
-  if (at_goal) {
-    FlushRound(true);
-    SL_TRY(DrainLanes());
-  }
-  if (ConflictsSettled(at_goal) && at_goal && !state_->aborted()) {
-    lag_seconds_ = 0;  // the last event may be old: nothing came after it
-    caught_up_.store(true);
-  }
-  return base::Ok();
-}
-
-// Starts a pass over the rows that lost a clash when it is time for one; the last look is taken once, before the run
-// ends. False when a pass was started.
-bool SourcePipeline::ConflictsSettled(bool last_look) {
-  const auto now = Clock::now();
-  if (last_look ? took_last_look_ : now < next_conflict_pass_) return true;
-  next_conflict_pass_ = now + kConflictPassEvery;
-  took_last_look_ = last_look;
-  std::vector<std::string> owner_ids;
-  for (const std::unique_ptr<Lane>& lane : lanes_) {
-    const std::vector<std::string> open = lane->OpenConflicts();
-    owner_ids.insert(owner_ids.end(), open.begin(), open.end());
-  }
-  if (owner_ids.empty()) return true;
-  base::EmitEvent("reread", {{"source", name_}, {"rows", static_cast<std::int64_t>(owner_ids.size())}});
-  conflict_reader_->Start(owner_ids);
-  return false;
-}
-
 // Rows read by name: each owner has this row here and nothing elsewhere, or nothing anywhere.
 void SourcePipeline::MergeKeys(const ChunkWindow& window) {
   std::set<std::string, std::less<>> wanted;
@@ -356,15 +324,6 @@ void SourcePipeline::MergeKeys(const ChunkWindow& window) {
     dead_owners_.insert(letter.owner_id);
     round_.AddDeadLetter(0, letter);
   }
-}
-
-Status SourcePipeline::DrainLanes() {
-  for (const std::unique_ptr<Lane>& lane : lanes_) {
-    while (!lane->WaitDrained(1s)) {
-      if (state_->aborted()) return base::Ok();
-    }
-  }
-  return base::Ok();
 }
 
 }  // namespace shardlift::migrate

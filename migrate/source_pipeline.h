@@ -22,6 +22,7 @@
 #include "migrate/lane.h"
 #include "migrate/lane_claim.h"
 #include "migrate/migrate.h"
+#include "migrate/patience.h"
 #include "migrate/round.h"
 #include "migrate/run_state.h"
 #include "migrate/window.h"
@@ -50,11 +51,13 @@ class SourcePipeline {
 
  private:
   base::Result<mysql::SourcePosition> FindStart();
+  base::Status OpenControl();
   base::Status OpenStream();
   base::Status LoadDeadOwners();
   void StartReaders();
   void StreamLoop();
   base::Status Stream();
+  void NoteConnection();
   base::Status HandleItem(binlog::StreamItem& item);
   base::Status HandleGroup(const binlog::CommitGroup& group);
   base::Status HandleRow(const binlog::CommitGroup& group, const binlog::RowChange& change);
@@ -73,6 +76,7 @@ class SourcePipeline {
   void MergeChunk(ChunkWindow& window);
   void MergeKeys(const ChunkWindow& window);
   base::Status CheckGoals();
+  base::Status FindGoal();
   bool CopyIsCommitted();
   bool ConflictsSettled(bool last_look);
   base::Status DrainLanes();
@@ -113,6 +117,9 @@ class SourcePipeline {
   std::unordered_set<std::string> dead_owners_;  // owners with a dead letter on shard 0 (values that do not fit)
   std::vector<std::uint64_t> copy_batches_;  // by lane: its batches up to the last chunk; empty while chunks are open
   std::optional<mysql::SourcePosition> goal_;
+  Patience goal_patience_;
+  bool stream_lost_ = false;
+  std::uint64_t reconnects_ = 0;  // of the stream, as far as they were noted
   std::unique_ptr<ConflictReader> conflict_reader_;
   std::chrono::steady_clock::time_point next_conflict_pass_;
   bool took_last_look_ = false;

@@ -114,6 +114,14 @@ void WindowBook::SetMerged(const std::shared_ptr<ChunkWindow>& window) {
   changed_.notify_all();
 }
 
+void WindowBook::VoidAll() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& window : windows_) window->state = WindowState::kVoided;
+  }
+  changed_.notify_all();
+}
+
 bool WindowBook::empty() {
   const std::lock_guard lock(mutex_);
   return windows_.empty();

@@ -76,6 +76,8 @@ class WindowBook {
   // Removes and returns the windows whose chunk may enter the lanes now, in the order of their tables' keys.
   std::vector<std::shared_ptr<ChunkWindow>> TakeReady(const mysql::SourcePosition& passed);  // (locked)
   void SetMerged(const std::shared_ptr<ChunkWindow>& window);
+  // What the windows have seen of the server no longer counts: all are read again.
+  void VoidAll();
   bool empty();
 
  private:

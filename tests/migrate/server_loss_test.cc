@@ -1,11 +1,12 @@
-// A server dies in the middle: the run ends with exit code 3, names the server and the remedy, and the next run goes
-// on.
+// A server dies in the middle: the run waits for it and goes on, or ends with exit code 3, names the server and the
+// remedy, and the next run goes on.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "tests/migrate/fixture.h"
 
@@ -79,6 +80,49 @@ TEST_P(ServerLoss, ShardDiesInsideALaneTransaction_ExitCodeThreeAfterTheRetries_
   EXPECT_THAT(message_, AllOf(HasSubstr("shard"), HasSubstr("gave up after 2 s (apply.retry_seconds)"),
                               HasSubstr("when the shard is back")));
   FinishAndExpect("old");
+}
+
+// The windows that were open are void: what they saw may be gone with the server.
+TEST_P(ServerLoss, SourceDiesDuringTheCopyAndComesBack_TheRunGoesOn) {
+  config_.apply.retry_seconds = 60;
+  std::atomic<bool> killed = false;
+  std::thread back;
+  const auto result = Run([&](std::string_view passed, std::string_view) {
+    if (passed != "chunk.read" || killed.exchange(true)) return;
+    const base::Status status = SourceServer(GetParam()).KillNow();
+    EXPECT_TRUE(status.ok()) << status.message();
+    back = std::thread([&] {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      Restart();
+      OnSource("UPDATE legacy.msg SET body = CONCAT('new-', id)");
+    });
+  });
+  ASSERT_TRUE(killed);
+  back.join();
+  SL_ASSERT_OK(result.status());
+  EXPECT_GT(result->chunks_voided, 0u);
+  FinishAndExpect("new");
+}
+
+TEST_P(ServerLoss, SourceDiesDuringCatchUpAndComesBack_TheRunGoesOn) {
+  SL_ASSERT_OK(Run().status());
+  config_.apply.retry_seconds = 60;
+  OnSource("UPDATE legacy.msg SET body = CONCAT('new-', id) WHERE id <= 5");
+  std::atomic<bool> killed = false;
+  std::thread back;
+  const auto result = Run([&](std::string_view passed, std::string_view) {
+    if (passed != "lane.in_transaction" || killed.exchange(true)) return;
+    const base::Status status = SourceServer(GetParam()).KillNow();
+    EXPECT_TRUE(status.ok()) << status.message();
+    back = std::thread([&] {
+      Restart();
+      OnSource("UPDATE legacy.msg SET body = CONCAT('new-', id) WHERE id > 5");
+    });
+  });
+  ASSERT_TRUE(killed);
+  back.join();
+  SL_ASSERT_OK(result.status());
+  FinishAndExpect("new");
 }
 
 SL_BOTH_FLAVOURS(ServerLoss);

@@ -1,0 +1,89 @@
+// When a source's run is done: the copy is committed, the goal is passed, the lost clashes were looked at.
+#include "base/events.h"
+#include "migrate/source_pipeline.h"
+
+namespace shardlift::migrate {
+
+using base::Code;
+using base::Result;
+using base::Status;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+constexpr auto kConflictPassEvery = 10s;
+}  // namespace
+
+// Does not wait: while one shard is away the stream still feeds the others.
+bool SourcePipeline::CopyIsCommitted() {
+  if (copy_batches_.empty()) {
+    if (readers_running_.load() > 0 || !book_->empty()) return false;
+    for (const std::unique_ptr<Lane>& lane : lanes_) copy_batches_.push_back(lane->enqueued());
+  }
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (!lanes_[i]->HasCommitted(copy_batches_[i])) return false;
+  }
+  return true;
+}
+
+Status SourcePipeline::CheckGoals() {
+  if (!copy_done_.load()) {
+    if (!CopyIsCommitted()) return base::Ok();
+    copy_done_.store(true);
+  }
+  if (conflict_reader_->running()) return base::Ok();
+  if (options_.until_caught_up && !goal_) SL_TRY(FindGoal());
+  const bool at_goal = goal_ && passed_.Contains(*goal_);
+  if (at_goal) {
+    FlushRound(true);
+    SL_TRY(DrainLanes());
+  }
+  if (ConflictsSettled(at_goal) && at_goal && !state_->aborted()) {
+    lag_seconds_ = 0;  // the last event may be old: nothing came after it
+    caught_up_.store(true);
+  }
+  return base::Ok();
+}
+
+// With the server away there is no goal yet.
+Status SourcePipeline::FindGoal() {
+  if (stream_lost_) return base::Ok();
+  if (!control_->alive()) {
+    Status status = OpenControl();
+    if (!status.ok() && status.code() != Code::kEnvironment) return status;
+    if (!status.ok()) return goal_patience_.Wait() ? base::Ok() : goal_patience_.GiveUp(std::move(status), "source");
+  }
+  Result<mysql::SourcePosition> goal = mysql::ReadUpperBound(*control_);
+  if (!goal.ok()) return control_->alive() ? goal.status() : base::Ok();
+  goal_.emplace(std::move(goal).value());
+  return base::Ok();
+}
+
+// Starts a pass over the rows that lost a clash when it is time for one; the last look is taken once, before the run
+// ends. False when a pass was started.
+bool SourcePipeline::ConflictsSettled(bool last_look) {
+  const auto now = Clock::now();
+  if (last_look ? took_last_look_ : now < next_conflict_pass_) return true;
+  next_conflict_pass_ = now + kConflictPassEvery;
+  took_last_look_ = last_look;
+  std::vector<std::string> owner_ids;
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    const std::vector<std::string> open = lane->OpenConflicts();
+    owner_ids.insert(owner_ids.end(), open.begin(), open.end());
+  }
+  if (owner_ids.empty()) return true;
+  base::EmitEvent("reread", {{"source", name_}, {"rows", static_cast<std::int64_t>(owner_ids.size())}});
+  conflict_reader_->Start(owner_ids);
+  return false;
+}
+
+Status SourcePipeline::DrainLanes() {
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    while (!lane->WaitDrained(1s)) {
+      if (state_->aborted()) return base::Ok();
+    }
+  }
+  return base::Ok();
+}
+
+}  // namespace shardlift::migrate

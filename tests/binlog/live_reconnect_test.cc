@@ -1,0 +1,217 @@
+// A stream whose connection or server goes away and comes back: it goes on, without loss and without giving a group
+// twice, or refuses when the server is no longer what it was.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <future>
+#include <thread>
+
+#include "tests/binlog/live.h"
+
+namespace shardlift::binlog {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class LiveReconnect : public LiveTest {
+ protected:
+  void SetUp() override {
+    LiveTest::SetUp();
+    Sql("CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT) ENGINE=InnoDB");
+    Watch("t");
+    options_.reconnect_for = seconds(30);
+  }
+  // Ends the stream's connection at the server; its next events go to a new one.
+  void CutStream() {
+    const std::uint64_t before = stream_->reconnects();
+    CutConnection();
+    for (int i = 0; i < 300 && stream_->reconnects() == before; ++i) {
+      auto item = stream_->Next(milliseconds(50));
+      ASSERT_TRUE(item.ok()) << item.status().message();
+      ASSERT_FALSE(item->group.has_value());
+    }
+    ASSERT_EQ(stream_->reconnects(), before + 1);
+  }
+  void CutConnection() {
+    const auto other = Connect(GetParam());
+    auto rows = other->Query("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'", "test");
+    ASSERT_TRUE(rows.ok()) << rows.status().message();
+    ASSERT_THAT(rows->rows, SizeIs(1));
+    SqlOn(*other, "KILL " + rows->rows[0][0].value_or("?"));
+  }
+  void RestartServer() {
+    ASSERT_TRUE(ServerOf(GetParam()).StartAgain().ok());
+    session_ = Connect(GetParam());
+    Sql("USE db");
+  }
+  void ForgetBinlog() { Sql(maria() ? "RESET MASTER" : "RESET BINARY LOGS AND GTIDS"); }
+  base::Status NextFailure() {
+    for (int i = 0; i < 300; ++i) {
+      auto item = stream_->Next(milliseconds(50));
+      if (!item.ok()) return item.status();
+    }
+    return base::Ok();
+  }
+};
+
+TEST_P(LiveReconnect, ConnectionEndsBetweenGroups_EachGroupComesOnce) {
+  OpenStream();
+  Sql("INSERT INTO t VALUES (1, 'a')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 1 a"));
+  CutStream();
+  Sql("INSERT INTO t VALUES (2, 'b')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 2 b"));
+  CutStream();
+  CutStream();
+  Sql("FLUSH BINARY LOGS");
+  Sql("UPDATE t SET v = 'c' WHERE id = 1");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("U 1 a > 1 c"));
+}
+
+TEST_P(LiveReconnect, ConnectionEndsBeforeTheFirstGroup_EachGroupComesOnce) {
+  OpenStream();
+  CutStream();
+  Sql("INSERT INTO t VALUES (1, 'a')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 1 a"));
+}
+
+TEST_P(LiveReconnect, ConnectionEndsInsideAGroup_TheGroupComesOnceAndWhole) {
+  options_.queue_bytes_max = 64 << 10;
+  OpenStream();
+  Sql("INSERT INTO t VALUES (0, 'before')");
+  EXPECT_THAT(Texts(ReadAll()), SizeIs(1));
+  constexpr int kRows = 300;
+  Sql("START TRANSACTION");
+  for (int i = 1; i <= kRows; ++i) Sql(fmt::format("INSERT INTO t VALUES ({}, REPEAT('x', 100000))", i));
+  Sql("COMMIT");
+  auto item = stream_->Next(milliseconds(1));  // some of its events at most: the server holds back the rest
+  ASSERT_TRUE(item.ok());
+  ASSERT_FALSE(item->group.has_value());
+  CutConnection();
+  EXPECT_THAT(Texts(ReadAll()), SizeIs(kRows));
+  EXPECT_EQ(stream_->reconnects(), 1u);
+}
+
+TEST_P(LiveReconnect, BinlogIsRotatedThenConnectionEnds_EachGroupComesOnce) {
+  OpenStream();
+  Sql("INSERT INTO t VALUES (1, 'a')");
+  EXPECT_THAT(Texts(ReadAll()), SizeIs(1));
+  Sql("FLUSH BINARY LOGS");
+  Sql("FLUSH BINARY LOGS");
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(stream_->Next(milliseconds(20)).ok());
+  const mysql::SourcePosition before = stream_->position();
+  CutStream();
+  EXPECT_TRUE(stream_->position().Contains(before));
+  Sql("INSERT INTO t VALUES (2, 'b')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 2 b"));
+}
+
+TEST_P(LiveReconnect, ServerIsKilledAndComesBack_EachGroupComesOnce) {
+  OpenStream();
+  Sql("INSERT INTO t VALUES (1, 'a')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 1 a"));
+  ASSERT_TRUE(ServerOf(GetParam()).KillNow().ok());
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(stream_->Next(milliseconds(50)).ok());
+  EXPECT_EQ(stream_->lost().code(), base::Code::kEnvironment);
+  RestartServer();
+  Sql("INSERT INTO t VALUES (2, 'b')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 2 b"));
+  EXPECT_TRUE(stream_->lost().ok());
+}
+
+TEST_P(LiveReconnect, XaPrepareIsTheLastGroup_ConnectionEnds_ItsRowsComeOnceAtTheCommit) {
+  OpenStream();
+  const auto other = Connect(GetParam());
+  for (const char* sql : {"XA START 'x'", "INSERT INTO db.t VALUES (1, 'xa')", "XA END 'x'", "XA PREPARE 'x'"}) {
+    SqlOn(*other, sql);
+  }
+  bool prepared = false;
+  for (int i = 0; i < 100 && !prepared; ++i) {
+    auto item = stream_->Next(milliseconds(50));
+    ASSERT_TRUE(item.ok()) << item.status().message();
+    prepared = item->group && item->group->kind == GroupKind::kXaPrepare;
+  }
+  ASSERT_TRUE(prepared);
+  CutStream();
+  EXPECT_THAT(Texts(ReadAll()), IsEmpty());
+  SqlOn(*other, "XA COMMIT 'x'");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 1 xa"));
+}
+
+TEST_P(LiveReconnect, ChecksumsAreSwitchedWhileItIsAway_EachGroupComesOnce) {
+  for (const auto& [now, then] : {std::pair("CRC32", "NONE"), std::pair("NONE", "CRC32")}) {
+    Sql(fmt::format("SET GLOBAL binlog_checksum = '{}'", now));
+    OpenStream();
+    Sql(fmt::format("INSERT INTO t VALUES ({}, 'a')", then[0] == 'N' ? 1 : 3));
+    EXPECT_THAT(Texts(ReadAll()), SizeIs(1));
+    CutConnection();
+    Sql(fmt::format("SET GLOBAL binlog_checksum = '{}'", then));
+    Sql(fmt::format("INSERT INTO t VALUES ({}, 'b')", then[0] == 'N' ? 2 : 4));
+    EXPECT_THAT(Texts(ReadAll()), SizeIs(1));
+    EXPECT_EQ(stream_->reconnects(), 1u);
+  }
+}
+
+TEST_P(LiveReconnect, ServerForgotWhatWasRead_Refused) {
+  for (int i = 1; i <= 5; ++i) Sql(fmt::format("INSERT INTO t VALUES ({}, 'a')", i));
+  OpenStream();
+  Sql("INSERT INTO t VALUES (6, 'a')");
+  EXPECT_THAT(Texts(ReadAll()), SizeIs(1));
+  CutConnection();
+  ForgetBinlog();
+  const base::Status status = NextFailure();
+  EXPECT_EQ(status.code(), base::Code::kRefused) << status.message();
+  EXPECT_THAT(status.message(), HasSubstr("start a new copy"));
+}
+
+// The same GTIDs, or the same places in a file of the same name, but other transactions.
+TEST_P(LiveReconnect, OtherTransactionsTookThePlaceOfTheLastGroup_Refused) {
+  ForgetBinlog();
+  OpenStream();
+  const auto write = [&](const char* value) {
+    for (int i = 1; i <= 6; ++i) Sql(fmt::format("INSERT INTO t VALUES ({}, '{}')", i, value));
+  };
+  write("a");
+  ASSERT_THAT(Texts(ReadAll()), SizeIs(6));
+  CutConnection();
+  Sql("SET sql_log_bin = 0");
+  Sql("DELETE FROM t");
+  Sql("DELETE FROM marks");
+  Sql("SET sql_log_bin = 1");
+  ForgetBinlog();
+  write("b");
+  for (int i = 1; i <= 6; ++i) Sql(fmt::format("INSERT INTO marks VALUES ({})", 100 + i));
+  const base::Status status = NextFailure();
+  EXPECT_EQ(status.code(), base::Code::kRefused) << status.message();
+  EXPECT_THAT(status.message(), HasSubstr("no longer the one that was read from there"));
+}
+
+TEST_P(LiveReconnect, ServerStaysAway_FailsAfterItsPatience) {
+  options_.reconnect_for = seconds(2);
+  OpenStream();
+  ASSERT_TRUE(ServerOf(GetParam()).KillNow().ok());
+  const base::Status status = NextFailure();
+  RestartServer();
+  EXPECT_EQ(status.code(), base::Code::kEnvironment) << status.message();
+  EXPECT_THAT(status.message(), HasSubstr("gave up after 2 s"));
+}
+
+TEST_P(LiveReconnect, StopEndsTheWaitForALostServer) {
+  OpenStream();
+  ASSERT_TRUE(ServerOf(GetParam()).KillNow().ok());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(stream_->Next(milliseconds(50)).ok());
+  auto failure = std::async(std::launch::async, [&] { return NextFailure(); });
+  stream_->Stop();
+  EXPECT_EQ(failure.get().code(), base::Code::kStopped);
+  RestartServer();
+}
+
+SL_BOTH_FLAVOURS(LiveReconnect);
+
+}  // namespace
+}  // namespace shardlift::binlog
