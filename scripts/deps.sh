@@ -69,6 +69,14 @@ stamp_path() {
   printf '%s/deps-%s\n' "$folder" "$({ printf '%s\n' "${packages[@]}"; cat "$top/scripts/deps.sh"; } | sha256sum | cut -c1-16)"
 }
 
+# Its output is shown only when it fails.
+apt_get() {
+  local output
+  output=$(apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" 2>&1 </dev/null) && return
+  printf '%s\n' "$output" >&2
+  fail "apt-get failed: $*"
+}
+
 install_packages() {
   command -v apt-get >/dev/null || fail "this is not a Debian system; needed: ${packages[*]}"
   local stamp missing
@@ -79,8 +87,8 @@ install_packages() {
     [ "$(id -u)" -eq 0 ] || root_must_run "packages are missing: ${missing[*]}"
     say "deps.sh: installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq -o DPkg::Lock::Timeout=300 update >&2
-    apt-get -qq -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "${missing[@]}" >&2
+    apt_get update
+    apt_get -y --no-install-recommends install "${missing[@]}"
   fi
   programs_exist || fail "packages are installed, but not all programs are in PATH: ${programs[*]}"
   { mkdir -p "$(dirname "$stamp")" && : >"$stamp"; } 2>/dev/null || true
@@ -122,7 +130,7 @@ install_mysql() {
   flock 9
   have_mysql && return
   if ! command -v debootstrap >/dev/null; then
-    apt-get -qq -y -o DPkg::Lock::Timeout=300 --no-install-recommends install debootstrap debian-archive-keyring >&2
+    apt_get -y --no-install-recommends install debootstrap debian-archive-keyring
   fi
   mirror=$(apt_mirror)
   [ -n "$mirror" ] || fail "apt has no Debian mirror configured; set SHARDLIFT_MIRROR"
