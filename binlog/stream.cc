@@ -91,6 +91,11 @@ base::Status GroupStream::Impl::Request(DumpConnection& to) {
   last.StartProof();
   if (last.proving()) {
     if (from.flavour() == mysql::Flavour::kMySql) {
+      if (last.gtid().number == 0) {
+        return {base::Code::kRefused,
+                "the last transaction before the connection was lost has no GTID, so that the place cannot be found "
+                "again: set gtid_mode=ON, and start a new copy"};
+      }
       mysql::GtidSet again;
       again.Add(last.gtid());
       from.mutable_gtid_set().Subtract(again);
