@@ -5,7 +5,8 @@
 #
 #   (nothing)   compiler, build tools, libraries, and MariaDB's server and client programs (no service is set up)
 #   --mysql     also MySQL's server: Debian's own package, unpacked in a root of its own so that it can live beside
-#               MariaDB. In $SHARDLIFT_MYSQL_ROOT, or /var/cache/shardlift/mysql-root.
+#               MariaDB. In $SHARDLIFT_MYSQL_ROOT, or /var/cache/shardlift/mysql-root. Beside it what the tests load into
+#               MariaDB.
 #   --tools     also clang-19 with clang-tidy, clang-format and the sanitizer runtimes (lanes tidy and fuzz), shellcheck
 #
 # Installing needs root. An ordinary user with something missing is told what root must run.
@@ -152,5 +153,24 @@ install_mysql() {
   say "deps.sh: $(mysqld_version "$root" | sed 's/^.*mysqld */MySQL /')"
 }
 
+# MariaDB's key plugin, for the test of an encrypted binlog. It is in a package whose installation would set up a
+# service, so that it is taken out of there alone.
+install_key_plugin() {
+  local plugin=usr/lib/mysql/plugin/file_key_management.so directory package
+  directory=$(dirname "$(mysql_root)")/mariadb-plugin
+  if [ -e "/$plugin" ] || [ -e "$directory/${plugin##*/}" ]; then return; fi
+  [ "$(id -u)" -eq 0 ] || root_must_run "MariaDB's file_key_management.so is missing"
+  mkdir -p "$directory"
+  package=$(mktemp -d)
+  at_exit "rm -rf '$package'"
+  chmod 755 "$package"
+  (cd "$package" && apt_get -o APT::Sandbox::User=root download mariadb-server)
+  dpkg-deb --fsys-tarfile "$package"/mariadb-server_*.deb | tar -xO "./$plugin" >"$package/plugin"
+  install -m 644 "$package/plugin" "$directory/${plugin##*/}"
+}
+
 install_packages
-if [ "$want_mysql" = yes ]; then install_mysql; fi
+if [ "$want_mysql" = yes ]; then
+  install_mysql
+  install_key_plugin
+fi

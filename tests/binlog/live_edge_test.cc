@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <thread>
@@ -217,8 +218,13 @@ TEST(LiveEncrypted, MariaDb) {
   chmod(keys.c_str(), 0644);
   rehearse::ServerSpec spec;
   spec.name = "encrypted";
-  spec.extra_options = {"--plugin-load-add=file_key_management", "--file-key-management-filename=" + keys,
-                        "--encrypt-binlog=1"};
+  // Debian's server package has no key plugin; scripts/deps.sh sees to it.
+  const auto mysql_root = rehearse::MySqlRoot();
+  const std::string plugins =
+      mysql_root.ok() ? std::filesystem::path(*mysql_root).parent_path() / "mariadb-plugin" : "";
+  if (std::filesystem::exists(plugins)) spec.extra_options.push_back("--plugin-dir=" + plugins);
+  spec.extra_options.insert(spec.extra_options.end(), {"--plugin-load-add=file_key_management",
+                                                       "--file-key-management-filename=" + keys, "--encrypt-binlog=1"});
   const base::Status started = (*group)->Start({spec});
   ASSERT_TRUE(started.ok()) << started.message();
   auto session = mysql::Session::Open((*group)->Get("encrypted").endpoint(), {});
