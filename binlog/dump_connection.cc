@@ -69,14 +69,26 @@ base::Result<mysql::GtidSet> DumpConnection::Executed() {
   return executed.gtid_set();
 }
 
-base::Status DumpConnection::Start(const mysql::SourcePosition& position) {
-  if (flavour() == mysql::Flavour::kMySql) {
-    SL_TRY(session_->StartBinlogDumpGtid(position.gtid_set(), options_.server_id));
-  } else {
-    SL_TRY(session_->StartBinlogDump(position.file(), options_.server_id));
-  }
-  thread_ = std::thread([this] { ReadPackets(); });
+base::Status DumpConnection::Start(const mysql::GtidSet& executed) {
+  SL_TRY(session_->StartBinlogDumpGtid(executed, options_.server_id));
+  StartReading();
   return base::Ok();
+}
+
+base::Status DumpConnection::Start(const mysql::MariaGtidSet& passed) {
+  SL_TRY(session_->Execute(fmt::format("SET @slave_connect_state = {}", session_->Quote(passed.ToText())),
+                           "announce the binlog reader"));
+  return Start(mysql::FilePosition{"", kFirstEventOffset});
+}
+
+base::Status DumpConnection::Start(const mysql::FilePosition& position) {
+  SL_TRY(session_->StartBinlogDump(position, options_.server_id));
+  StartReading();
+  return base::Ok();
+}
+
+void DumpConnection::StartReading() {
+  thread_ = std::thread([this] { ReadPackets(); });
 }
 
 void DumpConnection::ReadPackets() {

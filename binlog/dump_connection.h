@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "binlog/packet_queue.h"
+#include "mysql/maria_gtid.h"
 #include "mysql/position.h"
 #include "mysql/session.h"
 
@@ -37,8 +38,11 @@ class DumpConnection {
   // The transactions the server has executed. MySQL only.
   base::Result<mysql::GtidSet> Executed();
 
-  // Asks for the binlog: MySQL what is not in the set, MariaDB what follows the position. From here on packets come.
-  base::Status Start(const mysql::SourcePosition& position);
+  // Asks for the binlog; from here on packets come. What is not in the set: MySQL only. What follows the transactions:
+  // MariaDB only; it tells file and offset itself.
+  base::Status Start(const mysql::GtidSet& executed);
+  base::Status Start(const mysql::MariaGtidSet& passed);
+  base::Status Start(const mysql::FilePosition& position);
   // Closed with the reason when the connection ends. kRefused: the server will not send this.
   PacketQueue& packets() { return packets_; }
   void Stop();
@@ -46,6 +50,7 @@ class DumpConnection {
  private:
   DumpConnection(const DumpOptions& options, std::unique_ptr<mysql::Session> session);
   base::Status Announce();
+  void StartReading();
   void ReadPackets();
 
   const DumpOptions options_;

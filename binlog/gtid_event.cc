@@ -75,8 +75,6 @@ base::Result<mysql::Gtid> ParseMySqlGtid(const Event& event) {
   return event.header.type == EventType::kGtidTagged ? ParseTaggedGtid(event) : ParsePlainGtid(event);
 }
 
-std::string MariaGtid::ToText() const { return fmt::format("{}-{}-{}", domain_id, server_id, number); }
-
 base::Result<MariaGtid> ParseMariaGtid(const Event& event) {
   constexpr std::uint8_t kStandalone = 0x01;
   Cursor in(event.body);
@@ -87,18 +85,6 @@ base::Result<MariaGtid> ParseMariaGtid(const Event& event) {
   gtid.server_id = event.header.server_id;
   if (!in.ok()) return Corrupt("GTID_EVENT cut short");
   return gtid;
-}
-
-bool ParseMariaGtidText(std::string_view text, MariaGtid* gtid) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  const auto number = [&](auto* value, char after) {
-    const auto [next, error] = std::from_chars(at, end, *value);
-    if (error != std::errc() || (after != '\0' ? next == end || *next != after : next != end)) return false;
-    at = next + (after != '\0' ? 1 : 0);
-    return true;
-  };
-  return number(&gtid->domain_id, '-') && number(&gtid->server_id, '-') && number(&gtid->number, '\0');
 }
 
 // The count of sources, each with its UUID and its intervals. With tags in it the first and the last byte of the count

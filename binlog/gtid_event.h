@@ -2,30 +2,22 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/status.h"
 #include "binlog/event.h"
 #include "mysql/gtid_set.h"
+#include "mysql/maria_gtid.h"
 
 namespace shardlift::binlog {
 
 // GTID, ANONYMOUS_GTID (number 0) and GTID_TAGGED.
 base::Result<mysql::Gtid> ParseMySqlGtid(const Event& event);
 
-struct MariaGtid {
-  std::uint32_t domain_id = 0;
-  std::uint32_t server_id = 0;
-  std::uint64_t number = 0;
+struct MariaGtid : mysql::MariaGtid {
   bool standalone = false;  // no transaction begins: a single statement follows
-  std::string ToText() const;
 };
 base::Result<MariaGtid> ParseMariaGtid(const Event& event);
-
-// "0-1-100", in decimal; false for anything else. The server's id is not compared by those who name transactions.
-bool ParseMariaGtidText(std::string_view text, MariaGtid* gtid);
 
 // PREVIOUS_GTIDS: everything executed before this file.
 base::Result<mysql::GtidSet> ParsePreviousGtids(const Event& event);

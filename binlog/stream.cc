@@ -23,14 +23,17 @@ constexpr std::chrono::milliseconds kLongestPause = 4s;
 }  // namespace
 
 struct GroupStream::Impl {
-  explicit Impl(const StreamOptions& o) : options(o), position(o.start) {}
+  explicit Impl(const StreamOptions& o) : options(o) {}
 
   base::Status Connect();
+  base::Status CheckServer(DumpConnection& to);
+  base::Status Begin(DumpConnection& to);
   base::Status Request(DumpConnection& to);
   base::Status Lost(base::Status reason);
   base::Status TryAgain(Clock::time_point until);
   base::Result<std::optional<CommitGroup>> Feed(std::string_view packet);
-  void Passed(const CommitGroup& group);
+  void Passed(const CommitGroup* group);
+  bool maria() const { return position.flavour() == mysql::Flavour::kMariaDb; }
 
   const StreamOptions options;
   std::unique_ptr<GroupReader> reader;
@@ -42,6 +45,9 @@ struct GroupStream::Impl {
 
   std::deque<std::string> taken;  // packets out of the queue, not yet fed
   mysql::SourcePosition position;
+  mysql::FilePosition place;
+  bool by_file = false;     // a place in a file is what is asked for
+  bool place_known = true;  // false before the first group when the server has to find the place
   base::Status failed;
 
   base::Status lost;  // ok: connected
@@ -53,68 +59,84 @@ struct GroupStream::Impl {
 
 base::Status GroupStream::Impl::Connect() {
   SL_ASSIGN(std::unique_ptr<DumpConnection> opened, DumpConnection::Open(options));
-  const std::string place = options.endpoint.Text();
-  if (position.flavour() != opened->flavour()) {
-    return {base::Code::kRefused,
-            fmt::format("{}: the stored position is of {}, the server is {}", place,
-                        mysql::FlavourName(position.flavour()), mysql::FlavourName(opened->flavour()))};
-  }
-  if (server.empty()) server = opened->server();
-  if (server != opened->server()) {
-    return {
-        base::Code::kRefused,
-        fmt::format("{}: another server answers: it was {}, it is {}; bring the first one back, or start a new copy",
-                    place, server, opened->server())};
-  }
-  SL_TRY(Request(*opened).WithContext(place));
+  base::Status status = reader ? CheckServer(*opened) : Begin(*opened);
+  if (status.ok()) status = Request(*opened);
+  if (!status.ok()) return status.WithContext(options.endpoint.Text());
   const std::lock_guard lock(mutex);
   connection = std::move(opened);
   if (stopping) connection->Stop();
   return base::Ok();
 }
 
-// After a loss the last group is asked for again.
-base::Status GroupStream::Impl::Request(DumpConnection& to) {
-  mysql::SourcePosition from = position;
-  if (from.flavour() == mysql::Flavour::kMySql) {
-    SL_ASSIGN(const mysql::GtidSet executed, to.Executed());
-    if (!executed.Contains(from.gtid_set())) {
-      mysql::GtidSet missing = from.gtid_set();
-      missing.Subtract(executed);
-      return {
-          base::Code::kRefused,
+// The first connection: what the server is decides how places are named.
+base::Status GroupStream::Impl::Begin(DumpConnection& to) {
+  const mysql::Flavour flavour = to.flavour();
+  const auto* const stored = std::get_if<mysql::SourcePosition>(&options.start);
+  const auto* const file = std::get_if<mysql::FilePosition>(&options.start);
+  const mysql::Flavour wanted = stored != nullptr ? stored->flavour()
+                                : file != nullptr ? flavour
+                                                  : mysql::Flavour::kMariaDb;
+  if (wanted != flavour) {
+    return {base::Code::kRefused, fmt::format("the position to start at is of {}, the server is {}",
+                                              mysql::FlavourName(wanted), mysql::FlavourName(flavour))};
+  }
+  server = to.server();
+  by_file = flavour == mysql::Flavour::kMariaDb || file != nullptr;
+  place_known = stored != nullptr || file != nullptr;
+  if (stored != nullptr) position = *stored;
+  if (flavour == mysql::Flavour::kMariaDb) {
+    if (stored == nullptr) position = mysql::SourcePosition::FromFile(file != nullptr ? *file : mysql::FilePosition());
+    place = position.file();
+  } else if (file != nullptr) {
+    place = *file;
+  }
+  GroupReaderOptions reader_options;
+  reader_options.tables = options.tables;
+  reader_options.describe = options.describe;
+  reader_options.from_network = true;
+  reader_options.spill = options.spill;
+  reader = std::make_unique<GroupReader>(std::move(reader_options));
+  return base::Ok();
+}
+
+// A later one: it must be the same server, and have executed all that was read.
+base::Status GroupStream::Impl::CheckServer(DumpConnection& to) {
+  if (server != to.server()) {
+    return {base::Code::kRefused,
+            fmt::format("another server answers: it was {}, it is {}; bring the first one back, or start a new copy",
+                        server, to.server())};
+  }
+  if (maria()) return base::Ok();
+  SL_ASSIGN(const mysql::GtidSet executed, to.Executed());
+  if (executed.Contains(position.gtid_set())) return base::Ok();
+  mysql::GtidSet missing = position.gtid_set();
+  missing.Subtract(executed);
+  return {base::Code::kRefused,
           fmt::format("the server has not executed {}, which was read from it before: it lost transactions (a crash "
                       "with sync_binlog other than 1, or a restored backup); start a new copy",
                       missing.ToText())};
-    }
-  }
+}
+
+// Where the stream stands; after a loss the last group once more.
+base::Status GroupStream::Impl::Request(DumpConnection& to) {
   last.StartProof();
-  if (last.proving()) {
-    if (from.flavour() == mysql::Flavour::kMySql) {
-      if (last.gtid().number == 0) {
-        return {base::Code::kRefused,
-                "the last transaction before the connection was lost has no GTID, so that the place cannot be found "
-                "again: set gtid_mode=ON, and start a new copy"};
-      }
-      mysql::GtidSet again;
-      again.Add(last.gtid());
-      from.mutable_gtid_set().Subtract(again);
-    } else {
-      from = mysql::SourcePosition::FromFile(last.begin());
-    }
+  if (by_file && place_known) {
+    const mysql::FilePosition& from = last.proving() ? last.begin() : place;
+    reader->Reconnected(from, to.checksum());
+    return to.Start(from);
   }
-  const mysql::FilePosition start = from.flavour() == mysql::Flavour::kMySql ? mysql::FilePosition() : from.file();
-  if (!reader) {
-    GroupReaderOptions reader_options;
-    reader_options.tables = options.tables;
-    reader_options.describe = options.describe;
-    reader_options.from_network = true;
-    reader_options.checksum_at_start = to.checksum();
-    reader_options.spill = options.spill;
-    reader_options.start = start;
-    reader = std::make_unique<GroupReader>(std::move(reader_options));
-  } else {
-    reader->Reconnected(start, to.checksum());
+  reader->Reconnected({}, to.checksum());
+  if (maria()) return to.Start(std::get<mysql::MariaGtidSet>(options.start));
+  mysql::GtidSet from = position.gtid_set();
+  if (last.proving()) {
+    if (last.gtid().number == 0) {
+      return {base::Code::kRefused,
+              "the last transaction before the connection was lost has no GTID, so that the place cannot be found "
+              "again: set gtid_mode=ON, and start a new copy"};
+    }
+    mysql::GtidSet again;
+    again.Add(last.gtid());
+    from.Subtract(again);
   }
   return to.Start(from);
 }
@@ -172,10 +194,14 @@ base::Result<std::optional<CommitGroup>> GroupStream::Impl::Feed(std::string_vie
   return group;
 }
 
-void GroupStream::Impl::Passed(const CommitGroup& group) {
-  if (position.flavour() == mysql::Flavour::kMySql && group.gtid.number != 0) {
-    position.mutable_gtid_set().Add(group.gtid);
-  }
+// After each event that was fed. What is sent again after a reconnect lies behind the place.
+void GroupStream::Impl::Passed(const CommitGroup* group) {
+  if (!maria() && group != nullptr && group->gtid.number != 0) position.mutable_gtid_set().Add(group->gtid);
+  if (group != nullptr) place_known = true;
+  const mysql::FilePosition& boundary = reader->boundary();
+  if (!place_known || reader->in_group() || boundary.file.empty() || !(boundary > place)) return;
+  place = boundary;
+  if (maria()) position = mysql::SourcePosition::FromFile(place);
 }
 
 GroupStream::GroupStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -210,13 +236,7 @@ base::Result<StreamItem> GroupStream::Next(std::chrono::milliseconds timeout) {
     s.taken.pop_front();
     if (!fed.ok()) return fail(fed.status().WithContext(s.options.endpoint.Text()));
     item.group = std::move(*fed);
-    if (item.group) s.Passed(*item.group);
-    // What is sent again after a reconnect lies behind the position.
-    if (const mysql::FilePosition& boundary = s.reader->boundary(); s.position.flavour() == mysql::Flavour::kMariaDb &&
-                                                                    !s.reader->in_group() && !boundary.file.empty() &&
-                                                                    boundary > s.position.file()) {
-      s.position = mysql::SourcePosition::FromFile(boundary);
-    }
+    s.Passed(item.group ? &*item.group : nullptr);
     // A group of any size must not keep the caller longer than it asked for.
     if (!item.group && Clock::now() >= deadline) break;
   }
@@ -224,6 +244,7 @@ base::Result<StreamItem> GroupStream::Next(std::chrono::milliseconds timeout) {
 }
 
 const mysql::SourcePosition& GroupStream::position() const { return impl_->position; }
+const mysql::FilePosition& GroupStream::file_position() const { return impl_->place; }
 
 mysql::SourcePosition GroupStream::SafePosition() const {
   mysql::SourcePosition safe = impl_->position;

@@ -15,17 +15,23 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "base/status.h"
 #include "binlog/byte_store.h"
 #include "binlog/dump_connection.h"
 #include "binlog/group.h"
+#include "mysql/maria_gtid.h"
 #include "mysql/position.h"
 
 namespace shardlift::binlog {
 
+// Where a stream begins. SourcePosition: MySQL what is not in the set, MariaDB file and offset of a group boundary.
+// FilePosition: the same place on either server. MariaGtidSet: after these transactions; the server finds the place.
+using StreamStart = std::variant<mysql::SourcePosition, mysql::FilePosition, mysql::MariaGtidSet>;
+
 struct StreamOptions : DumpOptions {
-  mysql::SourcePosition start;  // MySQL: GTIDs not to send; MariaDB: file and offset of a group boundary
+  StreamStart start;
   TableFilter tables;
   std::function<bool(std::string_view schema, std::string_view table)> describe;  // as in GroupReaderOptions
   SpillOptions spill;                                                             // where the rows of a large group go
@@ -49,7 +55,10 @@ class GroupStream {
 
   // Everything streamed so far, the last group returned by Next included: start plus the GTIDs passed, or the end of
   // the last event between groups. This is what "the stream has passed H" is asked of.
+  // Began at a place in a file on MySQL: the GTIDs since. Began after MariaDB's GTIDs: empty before the first group.
   const mysql::SourcePosition& position() const;
+  // The same as a place in the server's binlog; the file is empty as long as it is not known.
+  const mysql::FilePosition& file_position() const;
   // As position(), but never past an XA PREPARE that is not resolved yet: the position to store in a checkpoint.
   mysql::SourcePosition SafePosition() const;
   // Unix seconds of the server's clock in the last event or heartbeat; 0 before the first.

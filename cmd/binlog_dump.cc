@@ -80,11 +80,13 @@ int RunDump(const DumpFlags& flags) {
 Result<GtidFilter> GtidFilter::Parse(const std::vector<std::string>& texts) {
   GtidFilter filter;
   for (const std::string& text : texts) {
-    std::vector<binlog::MariaGtid> list;
+    std::vector<mysql::MariaGtid> list;
     bool all = true;
     for (std::size_t begin = 0; begin <= text.size() && all;) {
       const std::size_t end = std::min(text.find(',', begin), text.size());
-      all = binlog::ParseMariaGtidText(std::string_view(text).substr(begin, end - begin), &list.emplace_back());
+      const auto gtid = mysql::MariaGtid::Parse(std::string_view(text).substr(begin, end - begin));
+      all = gtid.ok();
+      if (all) list.push_back(*gtid);
       begin = end + 1;
     }
     if (all) {
@@ -103,10 +105,8 @@ Status DamageOf(const binlog::FileReader& reader) {
   return error.code() == Code::kRefused ? Status(Code::kCorrupt, error.message()) : error;
 }
 
-bool GtidFilter::Match(const binlog::MariaGtid& gtid) const {
-  return std::any_of(maria_.begin(), maria_.end(), [&](const binlog::MariaGtid& one) {
-    return one.domain_id == gtid.domain_id && one.server_id == gtid.server_id && one.number == gtid.number;
-  });
+bool GtidFilter::Match(const mysql::MariaGtid& gtid) const {
+  return std::find(maria_.begin(), maria_.end(), gtid) != maria_.end();
 }
 
 void AddBinlogDump(CLI::App& binlog, int* exit_code) {

@@ -10,9 +10,9 @@
 
 #include "base/status.h"
 #include "binlog/file_reader.h"
-#include "binlog/gtid_event.h"
 #include "cmd/binlog.h"
 #include "mysql/gtid_set.h"
+#include "mysql/maria_gtid.h"
 
 namespace shardlift::cmd {
 
@@ -22,11 +22,11 @@ class GtidFilter {
   // A MySQL GTID set, or MariaDB GTIDs ("0-1-100,0-1-101"). kUsage for anything else.
   static base::Result<GtidFilter> Parse(const std::vector<std::string>& texts);
   bool Match(const mysql::Gtid& gtid) const { return set_.Contains(gtid); }
-  bool Match(const binlog::MariaGtid& gtid) const;
+  bool Match(const mysql::MariaGtid& gtid) const;
 
  private:
   mysql::GtidSet set_;
-  std::vector<binlog::MariaGtid> maria_;
+  std::vector<mysql::MariaGtid> maria_;
 };
 
 // From is included, to is not. Positions are those of an event's first byte.

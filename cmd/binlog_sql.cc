@@ -8,6 +8,7 @@
 #include "binlog/byte_store.h"
 #include "binlog/file_reader.h"
 #include "binlog/group_reader.h"
+#include "binlog/gtid_event.h"
 #include "cmd/binlog_dump.h"
 #include "mapping/charset.h"
 #include "mysql/schema.h"
@@ -266,7 +267,7 @@ class SqlDump {
   std::uint64_t kept_statements_ = 0;
 };
 
-bool Wanted(const DumpFilter& filter, const binlog::CommitGroup& group, const std::optional<binlog::MariaGtid>& maria) {
+bool Wanted(const DumpFilter& filter, const binlog::CommitGroup& group, const std::optional<mysql::MariaGtid>& maria) {
   const bool committed = group.kind == binlog::GroupKind::kCommit || group.kind == binlog::GroupKind::kXaCommit;
   if (!committed || !filter.MatchPlace(group.begin.offset, group.timestamp_seconds)) return false;
   if (!filter.gtids) return true;
@@ -274,7 +275,7 @@ bool Wanted(const DumpFilter& filter, const binlog::CommitGroup& group, const st
 }
 
 Status DumpFileAsSql(const DumpFile& file, binlog::FileReader& events, binlog::GroupReader& groups, SqlDump& dump) {
-  std::optional<binlog::MariaGtid> maria;
+  std::optional<mysql::MariaGtid> maria;
   while (const binlog::FileEvent* event = events.Next()) {
     if (event->event.header.type == binlog::EventType::kMariaGtid) {
       const auto gtid = ParseMariaGtid(event->event);

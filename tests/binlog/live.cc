@@ -52,7 +52,7 @@ void LiveTest::OpenStream() {
   OpenStreamAt(*start);
 }
 
-void LiveTest::OpenStreamAt(const mysql::SourcePosition& start) {
+void LiveTest::OpenStreamAt(const StreamStart& start) {
   StreamOptions options = options_;
   options.endpoint = session_->endpoint();
   options.server_id = 4711;

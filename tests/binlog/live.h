@@ -50,7 +50,7 @@ class LiveTest : public live::LiveTest {
   const mysql::TableSchema& Watch(const std::string& table);
   // Starts the reader at the server's present end, or at `start`.
   void OpenStream();
-  void OpenStreamAt(const mysql::SourcePosition& start);
+  void OpenStreamAt(const StreamStart& start);
   // Everything up to what is written now.
   std::vector<OwnedGroup> ReadAll();
   // "I 1 a", "U 1 a > 1 b", "D 1 b" of all changes but the marks.

@@ -211,7 +211,55 @@ TEST_P(LiveReconnect, StopEndsTheWaitForALostServer) {
   RestartServer();
 }
 
+// A place in a file, on MySQL as well.
+TEST_P(LiveReconnect, StartedInAFile_ConnectionEnds_EachGroupComesOnce) {
+  Sql("INSERT INTO t VALUES (1, 'before')");
+  const auto status = session_->Query(maria() ? "SHOW MASTER STATUS" : "SHOW BINARY LOG STATUS", "test");
+  ASSERT_TRUE(status.ok());
+  const auto& row = status->rows.at(0);
+  OpenStreamAt(mysql::FilePosition{row[0].value(), std::stoull(row[1].value())});
+  CutStream();
+  Sql("INSERT INTO t VALUES (2, 'b')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 2 b"));
+  CutStream();
+  Sql("FLUSH BINARY LOGS");
+  Sql("INSERT INTO t VALUES (3, 'c')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 3 c"));
+  EXPECT_GT(stream_->file_position().file_number(), mysql::FilePosition{row[0].value()}.file_number());
+}
+
 SL_BOTH_FLAVOURS(LiveReconnect);
+
+class LiveMariaGtids : public LiveReconnect {};
+INSTANTIATE_TEST_SUITE_P(Servers, LiveMariaGtids, ::testing::Values(mysql::Flavour::kMariaDb), &FlavourOf);
+
+TEST_P(LiveMariaGtids, StartedAfterThem_ConnectionEnds_EachGroupComesOnce) {
+  Sql("FLUSH BINARY LOGS");
+  Sql("INSERT INTO t VALUES (1, 'before')");
+  const auto passed = mysql::MariaGtidSet::Parse(One("SELECT @@global.gtid_binlog_pos"));
+  ASSERT_TRUE(passed.ok()) << passed.status().message();
+  OpenStreamAt(*passed);
+  CutStream();
+  EXPECT_EQ(stream_->file_position().file, "");
+  Sql("INSERT INTO t VALUES (2, 'b')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 2 b"));
+  const mysql::SourcePosition position = stream_->position();
+  CutStream();
+  Sql("INSERT INTO t VALUES (3, 'c')");
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 3 c"));
+  // The place it found is a place to start at.
+  OpenStreamAt(position);
+  EXPECT_THAT(Texts(ReadAll()), ElementsAre("I 3 c"));
+}
+
+TEST_P(LiveMariaGtids, OnesTheServerDoesNotHaveAreRefused) {
+  mysql::MariaGtidSet unknown;
+  unknown.Add({0, 1, 1'000'000'000});
+  OpenStreamAt(unknown);
+  const base::Status status = NextFailure();
+  EXPECT_EQ(status.code(), base::Code::kRefused) << status.message();
+  EXPECT_THAT(status.message(), HasSubstr("0-1-1000000000"));
+}
 
 }  // namespace
 }  // namespace shardlift::binlog

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <random>
 
+#include "mysql/maria_gtid.h"
 #include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
@@ -53,6 +54,63 @@ TEST_P(LiveGtidTest, AgreesWithTheServersOwnFunctions) {
     less.UnionWith(both);
     ASSERT_EQ(less, *a);
   }
+}
+
+class LiveMariaGtidTest : public LiveTest {};
+INSTANTIATE_TEST_SUITE_P(Servers, LiveMariaGtidTest, ::testing::Values(Flavour::kMariaDb), &live::FlavourOf);
+
+std::string RandomPosition(std::mt19937& random) {
+  std::string text;
+  for (int domain = 0; domain < 4; ++domain) {
+    if (random() % 2) continue;
+    if (!text.empty()) text += ",";
+    text += std::to_string(domain) + "-" + std::to_string(1 + random() % 3) + "-" + std::to_string(1 + random() % 5);
+  }
+  return text;
+}
+
+// A replica that stands at `a` has everything up to `b`: then MASTER_GTID_WAIT has nothing to wait for.
+TEST_P(LiveMariaGtidTest, AgreesWithTheServersOwnFunctions) {
+  std::mt19937 random(11);
+  for (int i = 0; i < 200; ++i) {
+    const std::string a_text = RandomPosition(random);
+    const std::string b_text = RandomPosition(random);
+    const auto a = MariaGtidSet::Parse(a_text);
+    const auto b = MariaGtidSet::Parse(b_text);
+    ASSERT_TRUE(a.ok() && b.ok()) << a_text << " / " << b_text;
+    Sql("SET GLOBAL gtid_slave_pos = '" + a->ToText() + "'");
+    const auto printed = MariaGtidSet::Parse(One("SELECT @@global.gtid_slave_pos"));
+    ASSERT_TRUE(printed.ok());
+    ASSERT_EQ(*printed, *a);
+    if (!b_text.empty()) {
+      ASSERT_EQ(One("SELECT MASTER_GTID_WAIT('" + b->ToText() + "', 0)") == "0", a->Contains(*b))
+          << a_text << " / " << b_text;
+    }
+    MariaGtidSet both = *a;
+    both.IntersectWith(*b);
+    MariaGtidSet either = *a;
+    either.UnionWith(*b);
+    ASSERT_TRUE(a->Contains(both) && b->Contains(both) && either.Contains(*a) && either.Contains(*b));
+    ASSERT_EQ(a->Subtract(*b).empty(), b->Contains(*a));
+    for (const MariaGtidSet::Range& range : a->Subtract(*b)) {
+      for (std::uint64_t number = range.first; number <= range.last; ++number) {
+        ASSERT_TRUE(a->Contains(MariaGtid{range.domain_id, 1, number}));
+        ASSERT_FALSE(b->Contains(MariaGtid{range.domain_id, 1, number}));
+      }
+    }
+  }
+  Sql("SET GLOBAL gtid_slave_pos = ''");
+}
+
+// What one side takes for a position, the other does.
+TEST_P(LiveMariaGtidTest, AcceptsWhatTheServerAccepts) {
+  for (const char* text :
+       {"", "0-1-100", " 0-1-100 , 1-2-3", "0-1-100,0-2-5", "0-1", "0-1-", "0-1-1,", "a-1-1", "4294967296-1-1",
+        "4294967295-4294967295-18446744073709551615", "0-1-18446744073709551616", "-1-1-1", "0-1-1;1-1-1"}) {
+    const bool server = session_->Execute("SET GLOBAL gtid_slave_pos = '" + std::string(text) + "'", "test").ok();
+    EXPECT_EQ(MariaGtidSet::Parse(text).ok(), server) << text;
+  }
+  Sql("SET GLOBAL gtid_slave_pos = ''");
 }
 
 }  // namespace

@@ -148,10 +148,9 @@ void GtidText(std::string_view bytes) {
     const auto decoded = ParsePreviousGtids(EventOf(EventType::kPreviousGtids, encoded));
     SL_CHECK(decoded.ok() && *decoded == *set);
   }
-  MariaGtid maria;
-  if (ParseMariaGtidText(bytes, &maria)) {
-    MariaGtid again;
-    SL_CHECK(ParseMariaGtidText(maria.ToText(), &again) && again.number == maria.number);
+  if (const auto set = mysql::MariaGtidSet::Parse(bytes); set.ok()) {
+    const auto again = mysql::MariaGtidSet::Parse(set->ToText());
+    SL_CHECK(again.ok() && *again == *set);
   }
   if (const auto set = ParsePreviousGtids(EventOf(EventType::kPreviousGtids, bytes)); set.ok()) (void)set->ToText();
   for (const EventType type : {EventType::kGtid, EventType::kGtidTagged}) {
