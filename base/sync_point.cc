@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <vector>
 
 namespace shardlift::base {
 namespace {
@@ -10,7 +11,10 @@ std::atomic<const SyncPointHandler*> g_handler{nullptr};
 
 void SetSyncPointHandler(SyncPointHandler handler) {
   // An old handler is never freed: a thread may still be inside it, and this is called a few times per process.
-  g_handler.store(handler ? new SyncPointHandler(std::move(handler)) : nullptr);
+  static auto* const all = new std::vector<std::unique_ptr<SyncPointHandler>>;
+  if (!handler) return g_handler.store(nullptr);
+  all->push_back(std::make_unique<SyncPointHandler>(std::move(handler)));
+  g_handler.store(all->back().get());
 }
 
 void SyncPoint(std::string_view point, std::string_view detail) {

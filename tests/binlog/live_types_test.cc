@@ -44,7 +44,7 @@ TypeCase Integer(std::string type, unsigned bits, bool is_unsigned) {
   return {type + (is_unsigned ? " UNSIGNED" : ""), Pick(fixed, [=](Random& random) {
             const std::uint64_t raw = random() >> (random() % 64);
             if (is_unsigned) return fmt::format("{}", raw & top);
-            return fmt::format("{}", static_cast<std::int64_t>(raw & top) - half - 1);
+            return fmt::format("{}", static_cast<std::int64_t>((raw & top) - static_cast<std::uint64_t>(half) - 1));
           })};
 }
 
