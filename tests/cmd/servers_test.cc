@@ -244,7 +244,8 @@ TEST_F(CommandsTest, ASourceThatFailsACheckIsRefusedBeforeAnythingIsCreated) {
 TEST_F(CommandsTest, BothServersComputeTheBucketThatRoutePrints) {
   const Output output = RunProgram({"route", "--json", "1:10045", "2:Open-7", "255:it's \\ \xE9\x80\x9A", "0:0"});
   ASSERT_EQ(output.exit_code, 0) << output.err;
-  for (const auto& route : Json::parse(output.out)["routes"]) {
+  const Json routes = Json::parse(output.out);
+  for (const auto& route : routes["routes"]) {
     for (const job::SourceConfig& source : config_.sources) {
       auto session = mysql::Session::Open(source.endpoint, mysql::SessionOptions());
       ASSERT_TRUE(session.ok());

@@ -15,6 +15,7 @@
 #include "rehearse/migrate_state.h"
 #include "rehearse/rehearse.h"
 #include "rehearse/verify_result.h"
+#include "tests/rehearse/processes.h"
 
 namespace shardlift::rehearse {
 namespace {
@@ -192,8 +193,7 @@ TEST_F(ChildTest, DiesWithItsOwner) {
   waitpid(owner, nullptr, 0);
   bool gone = false;
   for (int i = 0; i < 200 && !gone; ++i) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string stat((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string stat = ReadProcFile("/proc/" + std::to_string(pid) + "/stat");
     gone = stat.empty() || stat.find(") Z ") != std::string::npos;
     std::this_thread::sleep_for(10ms);
   }

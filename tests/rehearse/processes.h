@@ -2,11 +2,19 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
 
 namespace shardlift::rehearse {
+
+// What the file in /proc holds; empty when the process is gone, be it in the middle of the reading.
+inline std::string ReadProcFile(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
 
 // Running (not defunct) processes whose command line mentions `text`.
 inline std::set<std::string> ProcessesMentioning(const std::string& text) {
@@ -14,9 +22,7 @@ inline std::set<std::string> ProcessesMentioning(const std::string& text) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string pid = entry.path().filename();
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    if (line.find(text) != std::string::npos) found.insert(pid);
+    if (ReadProcFile(entry.path() / "cmdline").find(text) != std::string::npos) found.insert(pid);
   }
   return found;
 }
