@@ -10,6 +10,11 @@
 #include "base/check.h"
 
 namespace shardlift::binlog {
+namespace {
+
+constexpr std::uint64_t kRawBytesFactor = 4;
+
+}  // namespace
 
 void SpoolAppender::FreeContext::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
 
@@ -177,13 +182,15 @@ void SpoolAppender::EncodeBlock(SpoolBlockKind kind, std::string_view entries, s
 
 base::Status SpoolAppender::WriteBlock(SpoolBlockKind kind, std::string_view entries, std::string_view passed) {
   if (passed.size() > kSpoolPassedBytesMax) return {base::Code::kRefused, "a block passes too many GTID ranges"};
-  if (!inside_ && file_bytes_ >= options_.segment_bytes) SL_TRY(NewSegment());
+  const bool filled = file_bytes_ >= options_.segment_bytes || raw_bytes_ / kRawBytesFactor >= options_.segment_bytes;
+  if (!inside_ && filled) SL_TRY(NewSegment());
   EncodeBlock(kind, entries, passed, file_bytes_);
   if (base::Status status = file_->WriteAt(file_bytes_, block_); !status.ok()) {
     (void)file_->Truncate(file_bytes_).ok();  // the next block overwrites it otherwise
     return status;
   }
   file_bytes_ += block_.size();
+  raw_bytes_ += entries.size();
   return base::Ok();
 }
 
@@ -229,6 +236,7 @@ base::Status SpoolAppender::NewSegment() {
   segments_.push_back({header.number, begin.size(), header.start});
   file_ = std::make_shared<SpoolFile>(std::move(file));
   file_bytes_ = written_.bytes = boundary_bytes_ = durable_bytes_ = begin.size();
+  raw_bytes_ = 0;
   return base::Ok();
 }
 

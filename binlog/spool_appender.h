@@ -78,6 +78,7 @@ class SpoolAppender {
   std::uint64_t file_bytes_ = 0;
   std::uint64_t boundary_bytes_ = 0;  // of the last segment, up to its last boundary; marks behind it do not count
   std::uint64_t durable_bytes_ = 0;   // of the last segment
+  std::uint64_t raw_bytes_ = 0;       // of events written to it, uncompressed
   mysql::SourcePosition durable_position_;
 
   std::string buffer_;

@@ -170,7 +170,7 @@ TEST(SpoolCrashTest, FileLimitReached_TheSpoolIsWholeAndGoesOnLater) {
   };
   EXPECT_EQ(InChild([&] {
               signal(SIGXFSZ, SIG_IGN);
-              limit(100000);
+              limit(30000);
               FillUp(CrashOptions(scratch.path() + "/source"), [&] { limit(RLIM_INFINITY); });
             }),
             0);
