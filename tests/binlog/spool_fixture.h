@@ -130,4 +130,19 @@ inline std::string SegmentPath(const std::string& directory, std::uint64_t numbe
   return SpoolSegmentPath(directory, number);
 }
 
+class SpoolTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<SpoolWriter> Open(const SpoolOptions& options, bool maria = false) {
+    auto spool = SpoolWriter::Open(options);
+    EXPECT_TRUE(spool.ok()) << spool.status().message();
+    if (!spool.ok()) return nullptr;
+    const mysql::FilePosition start = maria ? (*spool)->position().file() : mysql::FilePosition();
+    EXPECT_TRUE((*spool)->StartConnection(start, true).ok());
+    return std::move(*spool);
+  }
+
+  ScratchDirectory scratch_;
+  SpoolOptions options_ = SpoolAt(scratch_.path() + "/source");
+};
+
 }  // namespace shardlift::binlog
