@@ -27,6 +27,11 @@ void GroupBounds::Reconnected(const mysql::FilePosition& start, bool checksum_at
   began_ = ended_ = dropped_ = false;
 }
 
+void GroupBounds::SkippedTo(const mysql::FilePosition& end) {
+  file_ = end.file;
+  offset_ = end.offset;
+}
+
 base::Result<Event> GroupBounds::Next(std::string_view bytes) {
   event_begin_ = event_end_ = offset_;
   base::Result<Event> event = ParseEvent(bytes, format_);
@@ -42,6 +47,17 @@ base::Status GroupBounds::NextAt(const std::string& file, const FileEvent& event
   event_begin_ = event.offset;
   event_end_ = offset_ = event.end_offset;
   return Step(event.event).WithContext(PlaceText(event_file_, event_begin_));
+}
+
+base::Status GroupBounds::NextInside(const Event& event) {
+  switch (event.header.type) {
+    case EventType::kFormatDescription: return Corrupt("format description inside a payload");
+    case EventType::kRotate: return Corrupt("rotation inside a payload");
+    case EventType::kTransactionPayload: return Corrupt("payload inside a payload");
+    default: break;
+  }
+  if (!in_group_) return Corrupt("events after the end of the group inside a payload");
+  return Step(event);
 }
 
 // Keeps the 64-bit offset: the event tells the low 32 bits of its end. Events made for the connection tell 0, and
@@ -87,9 +103,12 @@ base::Status GroupBounds::Step(const Event& event) {
     case EventType::kMariaQueryCompressed: return OnQuery(event);
     case EventType::kXid:
     case EventType::kXaPrepare:
-    case EventType::kTransactionPayload:
       TouchGroup();
       EndGroup();
+      return base::Ok();
+    case EventType::kTransactionPayload:
+      TouchGroup();
+      if (!options_.look_into_payloads) EndGroup();
       return base::Ok();
     default: return OnOther(event);
   }
@@ -139,13 +158,14 @@ base::Status GroupBounds::OnGtid(const Event& event) {
 }
 
 base::Status GroupBounds::OnQuery(const Event& event) {
-  SL_ASSIGN(QueryEvent query, ParseQueryEvent(event, format_));
+  SL_ASSIGN(query_event_, ParseQueryEvent(event, format_));
   if (event.header.type == EventType::kMariaQueryCompressed) {
-    SL_TRY(UncompressEventPart(query.sql, uncompressed_));
-    query.sql = uncompressed_;
+    SL_TRY(UncompressEventPart(query_event_.sql, uncompressed_));
+    query_event_.sql = uncompressed_;
   }
+  query_ = ClassifyQuery(query_event_.sql);
   TouchGroup();
-  switch (ClassifyQuery(query.sql).kind) {
+  switch (query_.kind) {
     case QueryKind::kBegin:
     case QueryKind::kXaStart: in_transaction_ = true; return base::Ok();
     case QueryKind::kSavepoint:
