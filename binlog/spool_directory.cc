@@ -22,7 +22,7 @@ base::Result<std::vector<std::uint64_t>> ListSegments(const std::string& directo
   for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename();
     if (const auto number = ParseSpoolSegmentName(name)) numbers.push_back(*number);
-    if (name.ends_with(".new")) unfinished.push_back(it->path());
+    if (name.ends_with(".spool.new")) unfinished.push_back(it->path());
   }
   if (error) return SpoolIoError("list", directory, error.value());
   // A segment gets its name when its header is whole.
