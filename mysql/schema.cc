@@ -225,8 +225,9 @@ std::string SelectItem(const Column& column) {
   std::string name = QuoteIdentifier(column.name);
   switch (column.type) {
     case ColumnType::kBit:
-    case ColumnType::kEnum:
-    case ColumnType::kSet: return name + "+0";
+    case ColumnType::kEnum: return name + "+0";
+    // MySQL adds as DOUBLE, in which a mask of more than 53 bits is rounded; MariaDB's sum is signed.
+    case ColumnType::kSet: return name + "|0";
     // As a DOUBLE every FLOAT prints exactly, and FLOAT(M,D) / DOUBLE(M,D) print all their digits. A product, not a
     // sum: -0.0 + 0 loses its sign.
     case ColumnType::kFloat:
@@ -257,9 +258,6 @@ base::Result<Value> ParseText(const Column& column, std::string_view text) {
     case ColumnType::kSet: {
       std::uint64_t u = 0;
       if (ParseWhole(text, &u)) return Value::UInt(u);
-      // SET with 64 members: the server prints the mask as a signed number.
-      std::int64_t i = 0;
-      if (ParseWhole(text, &i)) return Value::UInt(static_cast<std::uint64_t>(i));
       return BadText(column, text);
     }
     case ColumnType::kFloat:

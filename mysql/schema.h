@@ -98,7 +98,8 @@ base::Result<std::vector<TableName>> ListTables(Session& session);
 // Fails with kUsage if the table does not exist.
 base::Result<TableSchema> ReadTableSchema(Session& session, const TableName& name);
 
-// The select-list item whose text ParseText turns into a Value: `c`, or `c`+0 for BIT/ENUM/SET, `c`+0e0 for FLOAT.
+// The select-list item whose text ParseText turns into a Value: `c`, or `c`+0 for BIT and ENUM, `c`|0 for SET,
+// `c`*1e0 for FLOAT and DOUBLE.
 std::string SelectItem(const Column& column);
 // Turns the text-protocol bytes of SelectItem(column) into a Value. `text` must outlive the Value.
 base::Result<Value> ParseText(const Column& column, std::string_view text);
