@@ -9,6 +9,7 @@
 
 #include "binlog/compression.h"
 #include "binlog/decimal.h"
+#include "binlog/fixed_text.h"
 #include "binlog/json_binary.h"
 #include "binlog/json_difference.h"
 #include "binlog/temporal.h"
@@ -171,12 +172,24 @@ Value RowDecoder::ReadString(const mysql::Column& column, const WireColumn& wire
     in.Fail();
     return Value::Null();
   }
+  using mysql::ColumnType;
+  const bool is_text =
+      column.type == ColumnType::kUuid || column.type == ColumnType::kInet4 || column.type == ColumnType::kInet6;
+  if (column.type != ColumnType::kBinary && !is_text) return Value::Bytes(stored);
+  std::string_view whole = stored;
   // Servers cut trailing zero bytes of BINARY(n) in the binlog; SELECT shows all n.
-  if (column.type != mysql::ColumnType::kBinary || stored.size() == wire.size) return Value::Bytes(stored);
-  char* padded = arena_.Allocate(wire.size);
-  std::memcpy(padded, stored.data(), stored.size());
-  std::memset(padded + stored.size(), 0, wire.size - stored.size());
-  return Value::Bytes({padded, wire.size});
+  if (stored.size() < wire.size) {
+    char* padded = arena_.Allocate(wire.size);
+    std::memcpy(padded, stored.data(), stored.size());
+    std::memset(padded + stored.size(), 0, wire.size - stored.size());
+    whole = {padded, wire.size};
+  }
+  switch (column.type) {
+    case ColumnType::kUuid: return Value::Bytes(UuidText(whole, arena_));
+    case ColumnType::kInet4: return Value::Bytes(Inet4Text(whole, arena_));
+    case ColumnType::kInet6: return Value::Bytes(Inet6Text(whole, arena_));
+    default: return Value::Bytes(whole);
+  }
 }
 
 Value RowDecoder::ReadTemporal(const mysql::Column& column, const WireColumn& wire, Cursor& in) {

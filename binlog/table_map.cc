@@ -172,6 +172,9 @@ bool Compatible(const mysql::Column& column, const WireColumn& wire) {
     case ColumnType::kJson: return (wire.type == WireType::kJson || IsBlob(wire.type)) && wire.size == 4;
     case ColumnType::kGeometry: return wire.type == WireType::kGeometry && wire.size == 4;
     case ColumnType::kVector: return wire.type == WireType::kVector && wire.size == 4;
+    case ColumnType::kUuid:
+    case ColumnType::kInet6: return wire.type == WireType::kString && wire.size == 16;
+    case ColumnType::kInet4: return wire.type == WireType::kString && wire.size == 4;
     case ColumnType::kUnknown: return false;
   }
   return false;

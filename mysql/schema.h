@@ -46,6 +46,9 @@ enum class ColumnType : std::uint8_t {
   kJson,
   kGeometry,
   kVector,
+  kUuid,   // MariaDB
+  kInet4,  // MariaDB
+  kInet6,  // MariaDB
   kUnknown,
 };
 
