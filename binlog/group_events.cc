@@ -162,13 +162,23 @@ base::Status GroupReader::OnTableMap(const Event& event) {
 }
 
 base::Status GroupReader::Describe(const Event& event, const TableMapName& name, SeenTable& seen) {
-  const bool known = seen.raw == event.body && !seen.raw.empty();
+  const bool same = seen.raw == event.body && !seen.raw.empty();
   seen.group = group_number_;
-  if (known) return base::Ok();
+  if (same && seen.map == nullptr) return base::Ok();
+  const bool wanted = same || options_.describe(name.schema, name.table);
+  const mysql::TableSchema* schema = nullptr;
+  if (wanted && options_.known_schema) {
+    SL_ASSIGN(schema, options_.known_schema(name, {file_, event_begin_}));
+  }
+  if (same && seen.schema == schema) return base::Ok();
   seen.map = nullptr;
-  if (options_.describe(name.schema, name.table)) {
+  seen.schema = schema;
+  if (wanted) {
     SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, format_));
-    SL_ASSIGN(seen.map, DescribeTable(map, format_.flavour, 0));
+    SL_ASSIGN(const auto table, DescribeTable(map, format_.flavour, 0, schema));
+    table->json_as_sql = options_.json_as_sql;
+    if (options_.on_described) options_.on_described(*table);
+    seen.map = table;
   }
   seen.raw = event.body;
   return base::Ok();

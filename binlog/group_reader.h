@@ -36,6 +36,12 @@ struct GroupReaderOptions {
   // Instead of `tables`: tables are as the binlog describes them (binlog/described_table.h), for those where this is
   // true.
   std::function<bool(std::string_view schema, std::string_view table)> describe;
+  // With `describe`: the schema of a table as it was where an event begins, null where that is not known. It must stay
+  // valid as long as the reader.
+  std::function<base::Result<const mysql::TableSchema*>(const TableMapName& name, const mysql::FilePosition& place)>
+      known_schema;
+  bool json_as_sql = false;  // with `describe`: JSON values are SQL expressions that make them (binlog/json_binary.h)
+  std::function<void(const DescribedTable& table)> on_described;  // each table, once for each different table map
   bool from_network = false;       // the server decrypts what it sends, and makes up events for the connection
   bool checksum_at_start = false;  // events before the first format description carry a checksum
   SpillOptions spill;
@@ -70,10 +76,10 @@ class GroupReader {
     std::unique_ptr<GroupBody> body;
   };
   struct SeenTable {
-    std::uint64_t group = 0;  // the table map counts only in the group it was seen in
-    std::string raw;          // the event's body, to know an unchanged table map at once
-    const mysql::TableSchema* schema = nullptr;
-    std::shared_ptr<const TableMap> map;  // null: not wanted
+    std::uint64_t group = 0;                     // the table map counts only in the group it was seen in
+    std::string raw;                             // the event's body, to know an unchanged table map at once
+    const mysql::TableSchema* schema = nullptr;  // with `describe`: the known one
+    std::shared_ptr<const TableMap> map;         // null: not wanted
   };
   struct Savepoint {
     std::string name;

@@ -12,6 +12,8 @@
 #include "binlog/decimal.h"
 #include "binlog/event.h"
 #include "binlog/temporal.h"
+#include "mysql/schema.h"
+#include "mysql/session.h"
 
 namespace shardlift::binlog {
 namespace {
@@ -34,6 +36,7 @@ enum : std::uint8_t {
 };
 // Column type numbers that tag opaque values.
 enum : std::uint8_t { kTypeTimestamp = 7, kTypeDate = 10, kTypeTime = 11, kTypeDateTime = 12, kTypeDecimal = 246 };
+constexpr std::uint8_t kTypeOfHexLiteral = 15;  // what JSON_ARRAY(X'00') makes
 
 constexpr int kDepthMax = 101;  // the server refuses deeper documents
 constexpr int kFixedDigitsMax = 15;
@@ -118,7 +121,8 @@ class Printer {
     out += '"';
   }
 
-  Printer(std::size_t text_bytes_max, std::string& out) : limit_(text_bytes_max), out_(out) {}
+  Printer(std::size_t text_bytes_max, JsonForm form, std::string& out)
+      : limit_(text_bytes_max), form_(form), sql_(form == JsonForm::kSql), out_(out) {}
 
   base::Status Value(std::uint8_t type, std::string_view data, int depth) {
     if (out_.size() > limit_) return Corrupt("JSON value: offsets repeat the same bytes");
@@ -144,7 +148,7 @@ class Printer {
       case kUInt32: Number(in.U32()); break;
       case kInt64: Number(in.Int<std::int64_t>()); break;
       case kUInt64: Number(in.U64()); break;
-      case kDouble: AppendJsonDouble(in.Int<double>(), out_); break;
+      case kDouble: Double(in.Int<double>()); break;
       default: return Corrupt(fmt::format("JSON value of unknown type {}", type));
     }
     return in.ok() ? base::Ok() : Corrupt("JSON number cut short");
@@ -153,6 +157,12 @@ class Printer {
   template <class T>
   void Number(T value) {
     fmt::format_to(std::back_inserter(out_), "{}", value);
+  }
+
+  void Double(double value) {
+    const std::size_t begin = out_.size();
+    AppendJsonDouble(value, out_);
+    if (sql_ && out_.find('e', begin) == std::string::npos) out_ += "e0";  // else a DECIMAL
   }
 
   base::Status Literal(std::uint8_t code) {
@@ -182,7 +192,14 @@ class Printer {
     return base::Ok();
   }
 
-  void Quoted(std::string_view text) { AppendQuoted(text, out_); }
+  void Quoted(std::string_view text) {
+    if (sql_) {
+      out_ += "_utf8mb4";
+      mysql::AppendTextLiteral(text, out_);
+    } else {
+      AppendQuoted(text, out_);
+    }
+  }
 
   base::Status Opaque(std::string_view data) {
     Cursor in(data);
@@ -192,6 +209,14 @@ class Printer {
     if (type == kTypeDecimal) return Decimal(bytes);
     if (type == kTypeDate || type == kTypeTime || type == kTypeDateTime || type == kTypeTimestamp) {
       return Temporal(type, bytes);
+    }
+    if (sql_) {
+      if (type != kTypeOfHexLiteral) {
+        return {base::Code::kRefused,
+                fmt::format("a JSON value holds bytes of column type {}, which no SQL expression gives it", type)};
+      }
+      out_ += bytes.empty() ? "X''" : mysql::HexLiteral(bytes);
+      return base::Ok();
     }
     fmt::format_to(std::back_inserter(out_), "\"base64:type{}:", type);
     Base64(bytes);
@@ -206,7 +231,11 @@ class Printer {
     Arena arena;
     const std::string_view text = ReadDecimal(in, precision, scale, arena);
     if (!in.ok()) return Corrupt("JSON decimal that is none");
-    out_ += text;
+    if (sql_) {
+      fmt::format_to(std::back_inserter(out_), "CAST({} AS DECIMAL(65,{}))", text, scale);
+    } else {
+      out_ += text;
+    }
     return base::Ok();
   }
 
@@ -224,9 +253,12 @@ class Printer {
     } else {
       n = type == kTypeTime ? WriteTime(parts, 6, text) : WriteDateTime(parts, 6, text);
     }
-    out_ += '"';
-    out_.append(text, n);
-    out_ += '"';
+    const std::string_view type_name = type == kTypeDate ? "DATE" : type == kTypeTime ? "TIME(6)" : "DATETIME(6)";
+    if (sql_) {
+      fmt::format_to(std::back_inserter(out_), "CAST('{}' AS {})", std::string_view(text, n), type_name);
+    } else {
+      fmt::format_to(std::back_inserter(out_), "\"{}\"", std::string_view(text, n));
+    }
     return base::Ok();
   }
 
@@ -249,19 +281,21 @@ class Printer {
     if (depth >= kDepthMax) return Corrupt("JSON value nested too deep");
     ContainerReader in(data, large, object);
     SL_TRY(in.Open());
-    out_ += object ? '{' : '[';
+    out_ += JsonOpening(object, form_);
     for (std::uint64_t i = 0; i < in.count(); ++i) {
       if (i > 0) out_ += ", ";
       JsonItem item;
       SL_TRY(in.Next(item));
-      if (object) AppendJsonKey(item.key, out_);
+      if (object) AppendJsonKey(item.key, form_, out_);
       SL_TRY(Value(item.type, item.data, depth + 1));
     }
-    out_ += object ? '}' : ']';
+    out_ += JsonClosing(object, form_);
     return base::Ok();
   }
 
   std::size_t limit_;
+  const JsonForm form_;
+  const bool sql_;
   std::string& out_;
 };
 
@@ -317,22 +351,48 @@ base::Status ReadJsonItems(const JsonItem& container, std::vector<JsonItem>& ite
   return base::Ok();
 }
 
-base::Status AppendJsonItem(const JsonItem& item, int depth, std::size_t text_bytes_max, std::string& out) {
-  return Printer(text_bytes_max, out).Value(item.type, item.data, depth);
+base::Status AppendJsonItem(const JsonItem& item, const JsonPrint& how, std::string& out) {
+  return Printer(how.text_bytes_max, how.form, out).Value(item.type, item.data, how.depth);
 }
 
-void AppendJsonKey(std::string_view key, std::string& out) {
-  Printer::AppendQuoted(key, out);
-  out += ": ";
+void AppendJsonKey(std::string_view key, JsonForm form, std::string& out) {
+  if (form == JsonForm::kSql) {
+    out += "_utf8mb4";
+    mysql::AppendTextLiteral(key, out);
+    out += ", ";
+  } else {
+    Printer::AppendQuoted(key, out);
+    out += ": ";
+  }
 }
 
-base::Status AppendJsonText(std::string_view binary, std::string& out) {
+std::string_view JsonOpening(bool object, JsonForm form) {
+  if (form == JsonForm::kText) return object ? "{" : "[";
+  return object ? "JSON_OBJECT(" : "JSON_ARRAY(";
+}
+
+std::string_view JsonClosing(bool object, JsonForm form) { return form == JsonForm::kSql ? ")" : object ? "}" : "]"; }
+
+// An SQL value becomes a JSON scalar inside an array only, whatever its type.
+std::string_view JsonRootOpening(std::uint8_t type, JsonForm form) {
+  const bool scalar = !IsJsonObject(type) && !IsJsonArray(type);
+  return scalar && form == JsonForm::kSql ? "JSON_EXTRACT(JSON_ARRAY(" : "";
+}
+
+std::string_view JsonRootClosing(std::uint8_t type, JsonForm form) {
+  return JsonRootOpening(type, form).empty() ? "" : "), '$[0]')";
+}
+
+base::Status AppendJson(std::string_view binary, JsonForm form, std::string& out) {
   if (binary.empty()) {  // what an INSERT IGNORE without a value stores
-    out += "null";
+    out += form == JsonForm::kSql ? "CAST('null' AS JSON)" : "null";
     return base::Ok();
   }
   const JsonItem root{{}, static_cast<std::uint8_t>(binary[0]), binary.substr(1)};
-  return AppendJsonItem(root, 0, out.size() + JsonTextBytesMax(binary.size()), out);
+  out += JsonRootOpening(root.type, form);
+  SL_TRY(AppendJsonItem(root, {0, out.size() + JsonTextBytesMax(binary.size()), form}, out));
+  out += JsonRootClosing(root.type, form);
+  return base::Ok();
 }
 
 }  // namespace shardlift::binlog

@@ -10,7 +10,6 @@
 #include "binlog/compression.h"
 #include "binlog/decimal.h"
 #include "binlog/fixed_text.h"
-#include "binlog/json_binary.h"
 #include "binlog/json_difference.h"
 #include "binlog/temporal.h"
 
@@ -47,6 +46,8 @@ base::Status RowDecoder::Decode(const TableMap& table, RowOp op, bool partial, s
                                 const std::function<base::Status(const RowChange&)>& fn) {
   Cursor in(data);
   first_column_ = table.schema->columns.data();
+  refused_ = base::Ok();
+  json_form_ = table.json_as_sql ? JsonForm::kSql : JsonForm::kText;
   const std::size_t columns = table.columns.size();
   const std::uint64_t claimed = in.Packed();
   if (!in.ok() || claimed != columns) {
@@ -113,6 +114,7 @@ base::Status RowDecoder::ReadImage(const TableMap& table, Cursor& in, Image& ima
     }
     // Made in place: a copy of 32 bytes right after they were written in pieces costs more than most values.
     new (&image.values[i]) Value(ReadValue(table.schema->columns[i], table.columns[i], in));
+    if (!refused_.ok()) return refused_.WithContext("column " + table.schema->columns[i].name);
     if (!in.ok()) return Corrupt(fmt::format("bad value of column {}", table.schema->columns[i].name));
   }
   return base::Ok();
@@ -207,9 +209,15 @@ Value RowDecoder::ReadTemporal(const mysql::Column& column, const WireColumn& wi
   }
 }
 
+void RowDecoder::CheckJson(base::Status status, Cursor& in) {
+  if (status.ok()) return;
+  in.Fail();
+  if (status.code() == base::Code::kRefused) refused_ = std::move(status);
+}
+
 Value RowDecoder::ReadJson(std::string_view binary, Cursor& in) {
   json_.clear();
-  if (in.ok() && !AppendJsonText(binary, json_).ok()) in.Fail();
+  if (in.ok()) CheckJson(AppendJson(binary, json_form_, json_), in);
   return Value::Bytes(arena_.Copy(json_));
 }
 
@@ -217,7 +225,7 @@ Value RowDecoder::ReadJsonDifferences(std::size_t column, std::string_view store
   if (before_.values[column].is_absent()) return Value::Absent();
   json_.clear();
   if (before_.values[column].is_null()) in.Fail();
-  if (in.ok() && !AppendJsonAfterDifferences(json_before_[column], stored, json_).ok()) in.Fail();
+  if (in.ok()) CheckJson(AppendJsonAfterDifferences(json_before_[column], stored, json_form_, json_), in);
   return Value::Bytes(arena_.Copy(json_));
 }
 

@@ -13,6 +13,7 @@
 #include "binlog/arena.h"
 #include "binlog/cursor.h"
 #include "binlog/group.h"
+#include "binlog/json_binary.h"
 #include "binlog/table_map.h"
 
 namespace shardlift::binlog {
@@ -37,11 +38,14 @@ class RowDecoder {
   mysql::Value ReadValue(const mysql::Column& column, const WireColumn& wire, Cursor& in);
   mysql::Value ReadString(const mysql::Column& column, const WireColumn& wire, Cursor& in);
   mysql::Value ReadTemporal(const mysql::Column& column, const WireColumn& wire, Cursor& in);
+  void CheckJson(base::Status status, Cursor& in);
   mysql::Value ReadJson(std::string_view binary, Cursor& in);
   mysql::Value ReadCompressed(std::string_view stored, Cursor& in);
 
   Arena arena_;
   const mysql::Column* first_column_ = nullptr;
+  JsonForm json_form_ = JsonForm::kText;
+  base::Status refused_;  // of a JSON value that has no such form
   std::string json_;
   Image before_;
   Image after_;

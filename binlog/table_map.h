@@ -107,6 +107,7 @@ base::Result<TableMapEvent> ParseTableMap(const Event& event, const Format& form
 struct TableMap {
   const mysql::TableSchema* schema = nullptr;
   std::vector<WireColumn> columns;  // as many as schema->columns
+  bool json_as_sql = false;         // MySQL's JSON values are SQL expressions, not text
 };
 
 // kRefused, with the reason and without a place, when the event's columns are not those of `schema`.

@@ -182,6 +182,22 @@ std::string QuoteIdentifier(std::string_view name) {
   return out;
 }
 
+void AppendTextLiteral(std::string_view utf8, std::string& out) {
+  out += '\'';
+  for (const char c : utf8) {
+    switch (c) {
+      case '\0': out += "\\0"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\x1a': out += "\\Z"; break;
+      case '\'':
+      case '\\': out += '\\'; [[fallthrough]];
+      default: out += c;
+    }
+  }
+  out += '\'';
+}
+
 std::string TableName::Quoted() const { return QuoteIdentifier(schema) + "." + QuoteIdentifier(table); }
 
 int TableSchema::Find(std::string_view column) const {

@@ -96,6 +96,10 @@ struct TableSchema {
 // `name` with back-ticks, inner ones doubled.
 std::string QuoteIdentifier(std::string_view name);
 
+// 'text' for a connection in utf8mb4 whose sql_mode has no NO_BACKSLASH_ESCAPES; without line ends, so that a statement
+// is one line.
+void AppendTextLiteral(std::string_view utf8, std::string& out);
+
 // Base tables of all user schemas, in (schema, table) order.
 base::Result<std::vector<TableName>> ListTables(Session& session);
 // Fails with kUsage if the table does not exist.
