@@ -11,6 +11,7 @@
 #include "binlog/row_decoder.h"
 #include "cmd/binlog_dump.h"
 #include "mapping/charset.h"
+#include "mapping/shown_charset.h"
 
 namespace shardlift::cmd {
 namespace {
@@ -125,7 +126,10 @@ class ChangeWriter {
       case ColumnType::kDate:
       case ColumnType::kTime:
       case ColumnType::kDateTime:
-      case ColumnType::kTimestamp: base::AppendJsonString(bytes, out_); return;
+      case ColumnType::kTimestamp:
+      case ColumnType::kUuid:
+      case ColumnType::kInet4:
+      case ColumnType::kInet6: base::AppendJsonString(bytes, out_); return;
       case ColumnType::kJson: Text(bytes, "utf8mb4"); return;
       default: break;
     }
@@ -149,8 +153,7 @@ class ChangeWriter {
 
   bool Convert(std::string_view bytes, std::string_view charset) {
     converted_.clear();
-    const mapping::Charset known = mapping::FindCharset(charset);
-    return known != mapping::Charset::kUnsupported && mapping::AppendUtf8(known, bytes, &converted_);
+    return mapping::AppendShownText(charset, bytes, &converted_);
   }
 
   // The names of an ENUM's or SET's value; false when the column does not have such a member.
@@ -183,7 +186,8 @@ class ChangeWriter {
 
 class ChangeVisitor : public binlog::EventVisitor {
  public:
-  ChangeVisitor(const DumpFile& file, LineWriter& out) : file_(file), out_(out), writer_(out.line()) {
+  ChangeVisitor(const DumpFile& file, std::uint64_t file_number, LiveSchemas* live, LineWriter& out)
+      : file_(file), file_number_(file_number), live_(live), out_(out), writer_(out.line()) {
     base::AppendJsonString(file.path, file_json_);
   }
 
@@ -204,6 +208,11 @@ class ChangeVisitor : public binlog::EventVisitor {
   bool WantsTable(const binlog::TableMapName& name) override {
     return file_.filter.tables.Match(name.schema, name.table);
   }
+  base::Result<const mysql::TableSchema*> KnownSchema(const binlog::ScannedEvent& event,
+                                                      const binlog::TableMapName& name) override {
+    if (live_ == nullptr) return nullptr;
+    return live_->Find(name.schema, name.table, file_number_, event.offset);
+  }
   Status OnMySqlGtid(const binlog::ScannedEvent&, const mysql::Gtid& gtid) override {
     gtid_json_ = gtid.number == 0 ? "null" : fmt::format("\"{}\"", gtid.ToText());
     gtid_wanted_ = !file_.filter.gtids || file_.filter.gtids->Match(gtid);
@@ -215,6 +224,7 @@ class ChangeVisitor : public binlog::EventVisitor {
     return base::Ok();
   }
   Status OnTable(const binlog::DescribedTable& table) override {
+    if (live_ != nullptr) live_->Report(table);
     std::string name = ",\"schema\":";
     AppendName(table.schema->name.schema, name);
     name += ",\"table\":";
@@ -251,6 +261,8 @@ class ChangeVisitor : public binlog::EventVisitor {
   }
 
   const DumpFile& file_;
+  const std::uint64_t file_number_;
+  LiveSchemas* const live_;
   LineWriter& out_;
   ChangeWriter writer_;
   binlog::RowDecoder decoder_;
@@ -268,11 +280,12 @@ class ChangeVisitor : public binlog::EventVisitor {
 
 }  // namespace
 
-Status DumpChanges(const std::vector<DumpFile>& files, LineWriter& out) {
+Status DumpChanges(const std::vector<DumpFile>& files, LiveSchemas* live, LineWriter& out) {
   Status incident;
-  for (const DumpFile& file : files) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const DumpFile& file = files[i];
     SL_ASSIGN(const auto reader, binlog::FileReader::Open(file.path));
-    ChangeVisitor visitor(file, out);
+    ChangeVisitor visitor(file, i, live, out);
     SL_TRY(binlog::EventScan(visitor).Scan(*reader));
     SL_TRY(DamageOf(*reader));
     if (incident.ok()) incident = visitor.incident();
