@@ -212,5 +212,22 @@ TEST_P(BinlogSqlOnServers, Source_MustBeOneOfTheJobFile) {
 
 SL_BOTH_FLAVOURS(BinlogSqlOnServers);
 
+class BinlogSqlOnMySql : public BinlogSqlOnServers {};
+
+TEST_P(BinlogSqlOnMySql, JsonWithBytesOfAColumnType_IsRefused) {
+  Sql("CREATE TABLE b (id INT PRIMARY KEY, v BLOB)");
+  Sql("INSERT INTO b VALUES (1, 'x')");
+  Sql("CREATE TABLE j (id INT PRIMARY KEY, j JSON)");
+  const std::string file = NewFile();
+  Sql("INSERT INTO j SELECT id, JSON_ARRAY(v) FROM b");
+  NewFile();
+  const Output output = Dump(file, {"--sql"}, true);
+  EXPECT_EQ(output.exit_code, 4);
+  EXPECT_THAT(output.err, AllOf(HasSubstr("column j"), HasSubstr("type 252")));
+  EXPECT_THAT(output.out, Not(HasSubstr("INSERT")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, BinlogSqlOnMySql, ::testing::Values(mysql::Flavour::kMySql), live::FlavourOf);
+
 }  // namespace
 }  // namespace shardlift::cmd::testing
