@@ -1,4 +1,4 @@
-// `shardlift binlog`: looks into binlog files; needs no server and no job.
+// `shardlift binlog`: looks into binlog files; needs no server, but dump may ask one for what the files do not say.
 #include "cmd/binlog.h"
 
 #include <fmt/format.h>
