@@ -14,8 +14,11 @@ inline constexpr unsigned kDecimalScaleMax = 38;  // MySQL allows 30, MariaDB 38
 // Bytes of a packed value; 0 for a precision and scale no server has.
 std::size_t DecimalBytes(unsigned precision, unsigned scale);
 
-// Fails the cursor for digits that are none, or a precision and scale no server has. `zerofill`: print all whole
-// digits.
+// Writes the text of one value and returns its size, at most kDecimalTextBytesMax. Fails the cursor for digits that are
+// none, or a precision and scale no server has.
+inline constexpr std::size_t kDecimalTextBytesMax = kDecimalPrecisionMax + 3;
+std::size_t WriteDecimal(Cursor& in, unsigned precision, unsigned scale, char* out);
+// The same into the arena.
 std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena);
 
 }  // namespace shardlift::binlog

@@ -197,6 +197,7 @@ base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMap
     }
     table->described.columns.push_back(std::move(column));
   }
+  table->steps = MakeReadSteps(table->described.columns, event.columns);
   ReadMembers(Field(event, MetadataField::kEnumMembers), WireType::kEnum, event, table->described);
   ReadMembers(Field(event, MetadataField::kSetMembers), WireType::kSet, event, table->described);
   ReadPrimaryKey(event, table->described);

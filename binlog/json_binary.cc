@@ -203,10 +203,10 @@ class Printer {
     Cursor in(bytes);
     const unsigned precision = in.U8();
     const unsigned scale = in.U8();
-    Arena arena;
-    const std::string_view text = ReadDecimal(in, precision, scale, arena);
+    char text[kDecimalTextBytesMax];
+    const std::size_t n = WriteDecimal(in, precision, scale, text);
     if (!in.ok()) return Corrupt("JSON decimal that is none");
-    out_ += text;
+    out_.append(text, n);
     return base::Ok();
   }
 

@@ -270,6 +270,7 @@ base::Result<std::shared_ptr<const TableMap>> MatchTableMap(const TableMapEvent&
   auto map = std::make_shared<TableMap>();
   map->schema = &schema;
   map->columns = event.columns;
+  map->steps = MakeReadSteps(schema.columns, event.columns);
   return std::shared_ptr<const TableMap>(std::move(map));
 }
 

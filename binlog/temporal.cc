@@ -1,33 +1,13 @@
 #include "binlog/temporal.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
+
+#include "binlog/digits.h"
 
 namespace shardlift::binlog {
 namespace {
 
 constexpr unsigned kPowersOf10[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-
-// "00" to "99".
-constexpr auto kPairs = [] {
-  std::array<char, 200> pairs{};
-  for (std::size_t i = 0; i < 100; ++i) {
-    pairs[2 * i] = static_cast<char>('0' + i / 10);
-    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
-  }
-  return pairs;
-}();
-
-inline char* Digits(unsigned value, unsigned width, char* out) {
-  unsigned i = width;
-  for (; i >= 2; i -= 2) {
-    std::memcpy(out + i - 2, &kPairs[2 * (value % 100)], 2);
-    value /= 100;
-  }
-  if (i == 1) *out = static_cast<char>('0' + value % 10);
-  return out + width;
-}
 
 bool ValidDate(const TimeParts& p) { return p.year <= 9999 && p.month <= 12 && p.day <= 31; }
 bool ValidClock(const TimeParts& p) { return p.minute <= 59 && p.second <= 59 && p.micros <= 999999; }
@@ -85,25 +65,27 @@ std::string_view TimeText(Cursor& in, const TimeParts& parts, unsigned fraction,
 }  // namespace
 
 std::size_t WriteDate(const TimeParts& parts, char* out) {
-  char* p = Digits(parts.year, 4, out);
+  char* p = WriteTwoDigits(parts.year / 100, out);
+  p = WriteTwoDigits(parts.year % 100, p);
   *p++ = '-';
-  p = Digits(parts.month, 2, p);
+  p = WriteTwoDigits(parts.month, p);
   *p++ = '-';
-  p = Digits(parts.day, 2, p);
+  p = WriteTwoDigits(parts.day, p);
   return static_cast<std::size_t>(p - out);
 }
 
 std::size_t WriteTime(const TimeParts& parts, unsigned fraction, char* out) {
   char* p = out;
   if (parts.negative) *p++ = '-';
-  p = Digits(parts.hour, parts.hour >= 100 ? 3 : 2, p);
+  p = parts.hour >= 100 ? WriteDigits(parts.hour, 3, p) : WriteTwoDigits(parts.hour, p);
   *p++ = ':';
-  p = Digits(parts.minute, 2, p);
+  p = WriteTwoDigits(parts.minute, p);
   *p++ = ':';
-  p = Digits(parts.second, 2, p);
+  p = WriteTwoDigits(parts.second, p);
   if (fraction > 0) {
     *p++ = '.';
-    p = Digits(parts.micros / kPowersOf10[6 - fraction], fraction, p);
+    WriteDigits(parts.micros, 6, p);  // there is room for all six
+    p += fraction;
   }
   return static_cast<std::size_t>(p - out);
 }
