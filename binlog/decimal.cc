@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "binlog/digits.h"
 
@@ -12,32 +13,29 @@ constexpr unsigned kDigitsPerGroup = 9;
 constexpr std::array<unsigned char, 10> kBytesOfDigits = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
 constexpr std::array<unsigned, 10> kLimit = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
 
-// The groups of up to 9 digits, first to last.
-class GroupReader {
+// The groups of up to 9 digits, first to last. The sign bit is inverted so that the bytes sort; a negative number has
+// all its bits inverted.
+class Groups {
  public:
-  // The sign bit is inverted so that the bytes sort; a negative number has all its bits inverted.
-  explicit GroupReader(Cursor& in) : in_(in) {
-    Cursor first = in;
-    negative_ = (first.U8() & 0x80) == 0;
-  }
-  bool negative() const { return negative_; }
+  explicit Groups(const char* stored)
+      : next_(reinterpret_cast<const unsigned char*>(stored)), flip_((*next_ & 0x80) == 0 ? ~std::uint32_t{0} : 0) {}
+  bool negative() const { return flip_ != 0; }
+  bool ok() const { return ok_; }
 
-  // 0 and a failed cursor when the bytes hold more digits.
   std::uint32_t Next(unsigned digits) {
-    const unsigned bits = 8u * kBytesOfDigits[digits];
-    if (bits == 0) return 0;
-    std::uint64_t value = in_.Big(bits / 8);
-    if (negative_) value ^= (std::uint64_t{1} << bits) - 1;
-    if (at_sign_) value ^= std::uint64_t{1} << (bits - 1);
-    at_sign_ = false;
-    if (value >= kLimit[digits]) in_.Fail();
-    return in_.ok() ? static_cast<std::uint32_t>(value) : 0;
+    std::uint32_t value = 0;
+    const unsigned bytes = kBytesOfDigits[digits];
+    for (unsigned i = 0; i < bytes; ++i) value = (value << 8) | (next_[i] ^ (flip_ & 0xff) ^ std::exchange(sign_, 0));
+    next_ += bytes;
+    if (value >= kLimit[digits]) ok_ = false;  // the bytes hold more digits
+    return value;
   }
 
  private:
-  Cursor& in_;
-  bool negative_ = false;
-  bool at_sign_ = true;
+  const unsigned char* next_;
+  std::uint32_t flip_;
+  std::uint32_t sign_ = 0x80;
+  bool ok_ = true;
 };
 
 }  // namespace
@@ -49,16 +47,15 @@ std::size_t DecimalBytes(unsigned precision, unsigned scale) {
          kBytesOfDigits[scale % kDigitsPerGroup];
 }
 
-std::size_t WriteDecimal(Cursor& in, unsigned precision, unsigned scale, char* out) {
-  if (DecimalBytes(precision, scale) == 0) in.Fail();
-  if (!in.ok()) return 0;
-  GroupReader groups(in);
+std::size_t WriteDecimal(const char* stored, unsigned precision, unsigned scale, char* out) {
+  Groups groups(stored);
   const unsigned whole = precision - scale;
   char* p = out;
   if (groups.negative()) *p++ = '-';
   char* const digits = p;
   // Zeros in front are not printed: a group is filled up to nine digits only behind others.
   const auto add = [&](std::uint32_t value) {
+    if (!groups.ok()) return;
     if (p > digits) {
       p = WriteDigits(value, kDigitsPerGroup, p);
     } else if (value > 0) {
@@ -75,12 +72,15 @@ std::size_t WriteDecimal(Cursor& in, unsigned precision, unsigned scale, char* o
     }
     p = WriteDigits(groups.Next(scale % kDigitsPerGroup), scale % kDigitsPerGroup, p);
   }
-  return in.ok() ? static_cast<std::size_t>(p - out) : 0;
+  return groups.ok() ? static_cast<std::size_t>(p - out) : 0;
 }
 
-std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena) {
-  char* const out = arena.Allocate(kDecimalTextBytesMax);
-  return {out, WriteDecimal(in, precision, scale, out)};
+std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, char* out) {
+  const std::size_t bytes = DecimalBytes(precision, scale);
+  const std::string_view stored = in.Bytes(bytes);
+  const std::size_t n = in.ok() && bytes > 0 ? WriteDecimal(stored.data(), precision, scale, out) : 0;
+  if (n == 0) in.Fail();
+  return {out, n};
 }
 
 }  // namespace shardlift::binlog

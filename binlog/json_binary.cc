@@ -204,9 +204,9 @@ class Printer {
     const unsigned precision = in.U8();
     const unsigned scale = in.U8();
     char text[kDecimalTextBytesMax];
-    const std::size_t n = WriteDecimal(in, precision, scale, text);
+    const std::string_view printed = ReadDecimal(in, precision, scale, text);
     if (!in.ok()) return Corrupt("JSON decimal that is none");
-    out_.append(text, n);
+    out_ += printed;
     return base::Ok();
   }
 

@@ -8,7 +8,7 @@ namespace {
 
 using Kind = ReadStep::Kind;
 
-ReadStep Fixed(Kind kind, std::size_t bytes) { return {kind, static_cast<std::uint8_t>(bytes), 0}; }
+ReadStep Fixed(Kind kind, std::size_t bytes) { return {kind, static_cast<std::uint8_t>(bytes)}; }
 
 ReadStep Integer(std::size_t bytes, bool is_unsigned) {
   switch (bytes) {
@@ -24,12 +24,13 @@ ReadStep Integer(std::size_t bytes, bool is_unsigned) {
 ReadStep Counted(std::size_t length_bytes, std::uint32_t bytes_max) {
   static constexpr Kind kKinds[] = {Kind::kBytes8, Kind::kBytes16, Kind::kBytes24, Kind::kBytes32};
   if (length_bytes < 1 || length_bytes > 4) return {};
-  return {kKinds[length_bytes - 1], static_cast<std::uint8_t>(length_bytes), bytes_max};
+  return {kKinds[length_bytes - 1], static_cast<std::uint8_t>(length_bytes), 0, 0, bytes_max};
 }
 
 // The new temporal forms: whole part and fraction.
 ReadStep Temporal(Kind kind, std::size_t whole_bytes, unsigned fraction) {
-  return fraction > 6 ? ReadStep{} : Fixed(kind, whole_bytes + (fraction + 1) / 2);
+  if (fraction > 6) return {};
+  return {kind, static_cast<std::uint8_t>(whole_bytes + (fraction + 1) / 2), static_cast<std::uint8_t>(fraction)};
 }
 
 ReadStep MakeReadStep(const mysql::Column& column, const WireColumn& wire) {
@@ -50,7 +51,8 @@ ReadStep MakeReadStep(const mysql::Column& column, const WireColumn& wire) {
     case WireType::kTimestamp2: return Temporal(Kind::kTimestamp2, 4, column.fraction);
     case WireType::kNewDecimal: {
       const std::size_t bytes = DecimalBytes(wire.size, wire.scale);
-      return bytes == 0 ? ReadStep{} : Fixed(Kind::kDecimal, bytes);
+      if (bytes == 0) return {};
+      return {Kind::kDecimal, static_cast<std::uint8_t>(bytes), wire.scale, static_cast<std::uint8_t>(wire.size)};
     }
     case WireType::kVarchar:
     case WireType::kVarString:

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <bit>
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <type_traits>
@@ -125,30 +125,6 @@ bool RowDecoder::ReadPartialBits() {
   return true;
 }
 
-bool RowDecoder::ReadImage(Image& image) {
-  const std::size_t null_bytes = (image.present_count + 7) / 8;
-  if (static_cast<std::size_t>(end_ - at_) < null_bytes) return Bad("row cut short in its null bitmap");
-  const std::string_view nulls(at_, null_bytes);
-  const std::size_t columns = image.values.size();
-  const bool whole = image.present_count == columns && NoneSet(nulls, columns);
-  const char* at = at_ + null_bytes;
-  std::size_t present = 0;
-  for (std::size_t i = 0; i < columns; ++i) {
-    Value* const place = &image.values[i];
-    if (!whole) {
-      const bool absent = !Bit(image.present, i);
-      if (absent || Bit(nulls, present++)) {
-        Put(absent ? Value::Absent() : Value::Null(), place);
-        continue;
-      }
-    }
-    at = ReadColumn(i, at, place);
-    if (at == nullptr) return Bad(fmt::format("bad value of column {}", table_->schema->columns[i].name));
-  }
-  at_ = at;
-  return true;
-}
-
 namespace {
 
 // A value whose length was read; nullptr: there is not so much.
@@ -160,14 +136,27 @@ inline const char* PutCounted(std::uint32_t length, const ReadStep& step, const 
   return at + length;
 }
 
+constexpr std::size_t kStepTextBytesMax = std::max(kDecimalTextBytesMax, kTemporalTextBytesMax);
+
+// The types that Value holds as text. 0: no server stores that.
+inline std::size_t WriteText(const ReadStep& step, const char* at, char* out) {
+  switch (step.kind) {
+    case ReadStep::Kind::kDate: return WriteStoredDate(at, out);
+    case ReadStep::Kind::kTime2: return WriteStoredTime2(at, step.fraction, out);
+    case ReadStep::Kind::kDateTime2: return WriteStoredDateTime2(at, step.fraction, out);
+    case ReadStep::Kind::kTimestamp2: return WriteStoredTimestamp2(at, step.fraction, out);
+    case ReadStep::Kind::kDecimal: return WriteDecimal(at, step.precision, step.fraction, out);
+    default: return 0;
+  }
+}
+
 }  // namespace
 
 // Returns the end of the value; nullptr: it is none.
-inline const char* RowDecoder::ReadColumn(std::size_t column, const char* at, Value* place) {
+inline const char* RowDecoder::ReadColumn(const ReadStep& step, std::size_t column, const char* at, const char* end,
+                                          Value* place) {
   using Kind = ReadStep::Kind;
-  const ReadStep step = table_->steps[column];
-  const auto left = static_cast<std::size_t>(end_ - at);
-  if (left < step.bytes) return nullptr;
+  if (static_cast<std::size_t>(end - at) < step.bytes) return nullptr;
   switch (step.kind) {
     case Kind::kInt8: Put(Value::Int(Load<std::int8_t>(at)), place); break;
     case Kind::kInt16: Put(Value::Int(Load<std::int16_t>(at)), place); break;
@@ -181,33 +170,49 @@ inline const char* RowDecoder::ReadColumn(std::size_t column, const char* at, Va
     case Kind::kUInt64: Put(Value::UInt(Load<std::uint64_t>(at)), place); break;
     case Kind::kFloat: Put(Value::Float(Load<float>(at)), place); break;
     case Kind::kDouble: Put(Value::Double(Load<double>(at)), place); break;
-    case Kind::kBytes8: return PutCounted(Load<std::uint8_t>(at), step, at, end_, place);
-    case Kind::kBytes16: return PutCounted(Load<std::uint16_t>(at), step, at, end_, place);
-    case Kind::kBytes24: return PutCounted(Load24(at), step, at, end_, place);
-    case Kind::kBytes32: return PutCounted(Load<std::uint32_t>(at), step, at, end_, place);
-    default: {
-      Cursor in({at, left});
-      Put(ReadText(step.kind, column, in), place);
+    case Kind::kBytes8: return PutCounted(Load<std::uint8_t>(at), step, at, end, place);
+    case Kind::kBytes16: return PutCounted(Load<std::uint16_t>(at), step, at, end, place);
+    case Kind::kBytes24: return PutCounted(Load24(at), step, at, end, place);
+    case Kind::kBytes32: return PutCounted(Load<std::uint32_t>(at), step, at, end, place);
+    case Kind::kOther: {
+      Cursor in({at, static_cast<std::size_t>(end - at)});
+      new (place) Value(ReadOther(column, in));
       return in.ok() ? at + in.position() : nullptr;
+    }
+    default: {
+      char* const text = arena_.Allocate(kStepTextBytesMax);
+      const std::size_t n = WriteText(step, at, text);
+      if (n == 0) return nullptr;
+      Put(Value::Bytes({text, n}), place);
     }
   }
   return at + step.bytes;
 }
 
-// Values that are stored in another form than Value has them.
-Value RowDecoder::ReadText(ReadStep::Kind kind, std::size_t column, Cursor& in) {
-  using Kind = ReadStep::Kind;
-  // Of the new temporal forms it equals the metadata's; MatchTableMap saw to it.
-  const unsigned fraction = table_->schema->columns[column].fraction;
-  const WireColumn& wire = table_->columns[column];
-  switch (kind) {
-    case Kind::kDate: return Value::Bytes(ReadDate(in, arena_));
-    case Kind::kTime2: return Value::Bytes(ReadTime2(in, fraction, arena_));
-    case Kind::kDateTime2: return Value::Bytes(ReadDateTime2(in, fraction, arena_));
-    case Kind::kTimestamp2: return Value::Bytes(ReadTimestamp2(in, fraction, arena_));
-    case Kind::kDecimal: return Value::Bytes(ReadDecimal(in, wire.size, wire.scale, arena_));
-    default: return ReadOther(column, in);
+bool RowDecoder::ReadImage(Image& image) {
+  const char* const end = end_;
+  const std::size_t null_bytes = (image.present_count + 7) / 8;
+  if (static_cast<std::size_t>(end - at_) < null_bytes) return Bad("row cut short in its null bitmap");
+  const std::string_view nulls(at_, null_bytes);
+  const std::size_t columns = image.values.size();
+  const bool whole = image.present_count == columns && NoneSet(nulls, columns);
+  const ReadStep* const steps = table_->steps.data();
+  Value* const values = image.values.data();
+  const char* at = at_ + null_bytes;
+  std::size_t present = 0;
+  for (std::size_t i = 0; i < columns; ++i) {
+    if (!whole) {
+      const bool absent = !Bit(image.present, i);
+      if (absent || Bit(nulls, present++)) {
+        Put(absent ? Value::Absent() : Value::Null(), values + i);
+        continue;
+      }
+    }
+    at = ReadColumn(steps[i], i, at, end, values + i);
+    if (at == nullptr) return Bad(fmt::format("bad value of column {}", table_->schema->columns[i].name));
   }
+  at_ = at;
+  return true;
 }
 
 Value RowDecoder::ReadOther(std::size_t column, Cursor& in) {

@@ -44,8 +44,8 @@ class RowDecoder {
   bool ReadImage(Image& image);
   bool ReadPartialBits();
   bool Bad(std::string message);
-  const char* ReadColumn(std::size_t column, const char* at, mysql::Value* place);
-  mysql::Value ReadText(ReadStep::Kind kind, std::size_t column, Cursor& in);
+  const char* ReadColumn(const ReadStep& step, std::size_t column, const char* at, const char* end,
+                         mysql::Value* place);
   mysql::Value ReadOther(std::size_t column, Cursor& in);
   mysql::Value ReadPadded(std::uint16_t bytes, Cursor& in);
   mysql::Value ReadOldTemporal(WireType type, unsigned fraction, Cursor& in);

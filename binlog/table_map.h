@@ -131,6 +131,8 @@ struct ReadStep {
   };
   Kind kind = Kind::kOther;
   std::uint8_t bytes = 0;       // of the value, or of its length; kOther: 0
+  std::uint8_t fraction = 0;    // digits behind the point; kDecimal: its scale
+  std::uint8_t precision = 0;   // kDecimal
   std::uint32_t bytes_max = 0;  // kBytes...: of the value
 };
 
