@@ -27,10 +27,6 @@ SL_INLINE std::uint64_t LoadBig32(const char* at) {
   std::memcpy(&value, at, sizeof(value));
   return __builtin_bswap32(value);
 }
-SL_INLINE std::uint32_t LoadLittle24(const char* at) {
-  return __builtin_bswap32(static_cast<std::uint32_t>(LoadBig24(at) << 8));
-}
-
 inline bool ValidDate(const TimeParts& p) { return p.year <= 9999 && p.month <= 12 && p.day <= 31; }
 inline bool ValidClock(const TimeParts& p) { return p.minute <= 59 && p.second <= 59 && p.micros <= 999999; }
 inline bool ValidDateTime(const TimeParts& p) { return ValidDate(p) && p.hour <= 23 && ValidClock(p); }
@@ -155,7 +151,8 @@ bool UnpackTime(std::int64_t packed, TimeParts& parts) {
 }
 
 std::size_t WriteStoredDate(const char* stored, char* out) {
-  const auto raw = static_cast<unsigned>(LoadLittle24(stored));
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(stored[i])); };
+  const unsigned raw = byte(0) | (byte(1) << 8) | (byte(2) << 16);
   TimeParts parts;
   parts.day = raw & 31;
   parts.month = (raw >> 5) & 15;
