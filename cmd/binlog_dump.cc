@@ -67,7 +67,7 @@ int RunDump(const DumpFlags& flags) {
   const auto files = Choose(flags);
   if (!files.ok()) return Fail(files.status());
   LineWriter out;
-  Status status = flags.sql || flags.flashback ? DumpSql(*files, flags.flashback, out) : DumpChanges(*files, out);
+  Status status = flags.sql || flags.flashback ? DumpSql(*files, flags.flashback, out) : DumpChanges(*files);
   // What was read before a damage is shown all the same.
   if (Status written = out.Flush(); !written.ok()) return Fail(written);
   if (status.ok()) return 0;

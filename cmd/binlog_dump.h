@@ -51,7 +51,7 @@ struct DumpFile {
 
 // Each writes all of `files` in turn, up to the first damage. Ok, or why it ended: kCorrupt and kRefused with the
 // place. One JSON object for each row change, as the events hold them.
-base::Status DumpChanges(const std::vector<DumpFile>& files, LineWriter& out);
+base::Status DumpChanges(const std::vector<DumpFile>& files);
 // Why the file cannot be read to its end, as kCorrupt whatever it is; kEnvironment when reading failed. Ok: it was.
 base::Status DamageOf(const binlog::FileReader& reader);
 
