@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -106,11 +107,20 @@ class ContainerReader {
 class Printer {
  public:
   static void AppendQuoted(std::string_view text, std::string& out) {
+    // Most keys and values are short and plain: they go at once.
+    char quoted[64];
+    if (text.size() <= sizeof(quoted) - 2 && std::none_of(text.begin(), text.end(), IsSpecial)) {
+      quoted[0] = '"';
+      std::copy(text.begin(), text.end(), quoted + 1);
+      quoted[text.size() + 1] = '"';
+      out.append(quoted, text.size() + 2);
+      return;
+    }
     out += '"';
     std::size_t plain = 0;  // from here on nothing is special
     for (std::size_t i = 0; i < text.size(); ++i) {
       const char c = text[i];
-      if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+      if (!IsSpecial(c)) continue;
       out.append(text, plain, i - plain);
       plain = i + 1;
       switch (c) {
@@ -127,6 +137,8 @@ class Printer {
     out.append(text, plain);
     out += '"';
   }
+
+  static bool IsSpecial(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
   Printer(std::size_t text_bytes_max, std::string& out) : limit_(text_bytes_max), out_(out) {}
 
