@@ -69,6 +69,8 @@ struct RowHash::State {
         CopyHalves<16>(bytes, p);
       } else if (n >= 8) {
         CopyHalves<8>(bytes, p);
+      } else if (n >= 4) {
+        CopyHalves<4>(bytes, p);
       } else {
         for (std::size_t i = 0; i < n; ++i) p[i] = bytes[i];
       }
