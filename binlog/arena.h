@@ -12,17 +12,9 @@ namespace shardlift::binlog {
 class Arena {
  public:
   char* Allocate(std::size_t n) {
-    while (block_ < blocks_.size() && blocks_[block_].size - used_ < n) {
-      ++block_;
-      used_ = 0;
-    }
-    if (block_ == blocks_.size()) {
-      const std::size_t size = n > kBlockBytes ? n : kBlockBytes;
-      blocks_.push_back({std::make_unique_for_overwrite<char[]>(size), size});
-      used_ = 0;
-    }
-    char* place = blocks_[block_].data.get() + used_;
-    used_ += n;
+    if (static_cast<std::size_t>(end_ - at_) < n) NextBlock(n);
+    char* const place = at_;
+    at_ += n;
     return place;
   }
 
@@ -35,11 +27,15 @@ class Arena {
 
   // Forgets all values. Blocks made for one huge value are given back.
   void Reset() {
-    std::size_t kept = 0;
-    while (kept < blocks_.size() && kept < kBlocksKept && blocks_[kept].size == kBlockBytes) ++kept;
-    blocks_.resize(kept);
-    block_ = 0;
-    used_ = 0;
+    if (blocks_.empty()) return;
+    if (blocks_.size() > 1 || blocks_[0].size > kBlockBytes) {
+      std::size_t kept = 0;
+      while (kept < blocks_.size() && kept < kBlocksKept && blocks_[kept].size == kBlockBytes) ++kept;
+      blocks_.resize(kept);
+    }
+    next_ = 0;
+    at_ = end_ = nullptr;
+    if (!blocks_.empty()) Enter();
   }
 
  private:
@@ -49,9 +45,26 @@ class Arena {
     std::unique_ptr<char[]> data;
     std::size_t size;
   };
+
+  // Not inlined, so that Allocate is.
+  [[gnu::noinline]] void NextBlock(std::size_t n) {
+    while (next_ < blocks_.size() && blocks_[next_].size < n) ++next_;
+    if (next_ == blocks_.size()) {
+      const std::size_t size = n > kBlockBytes ? n : kBlockBytes;
+      blocks_.push_back({std::make_unique_for_overwrite<char[]>(size), size});
+    }
+    Enter();
+  }
+  void Enter() {
+    at_ = blocks_[next_].data.get();
+    end_ = at_ + blocks_[next_].size;
+    ++next_;
+  }
+
   std::vector<Block> blocks_;
-  std::size_t block_ = 0;
-  std::size_t used_ = 0;
+  std::size_t next_ = 0;  // the block after the one in use
+  char* at_ = nullptr;
+  char* end_ = nullptr;
 };
 
 }  // namespace shardlift::binlog

@@ -39,26 +39,40 @@ class Cursor {
 
   // `n` bytes, at most 8, little-endian.
   std::uint64_t Little(std::size_t n) {
+    if (n == 0 || n > sizeof(std::uint64_t)) return NoBytes(n);
+    if (!Has(n)) return 0;
+    // One load of eight bytes where there are so many; a copy of `n` would be a call.
+    const char* const at = data_.data() + position_;
     std::uint64_t value = 0;
-    if (n > sizeof(value)) Fail();
-    if (ok_ && Has(n)) {
-      std::memcpy(&value, data_.data() + position_, n);
-      position_ += n;
+    if (remaining() >= sizeof(value)) {
+      std::memcpy(&value, at, sizeof(value));
+      value &= ~std::uint64_t{0} >> (8 * (sizeof(value) - n));
+    } else {
+      for (std::size_t i = n; i > 0; --i) value = (value << 8) | static_cast<unsigned char>(at[i - 1]);
     }
+    position_ += n;
     return value;
   }
 
   // `n` bytes, at most 8, big-endian.
   std::uint64_t Big(std::size_t n) {
-    if (n > sizeof(std::uint64_t)) Fail();
+    if (n == 0 || n > sizeof(std::uint64_t)) return NoBytes(n);
+    if (!Has(n)) return 0;
+    const char* const at = data_.data() + position_;
     std::uint64_t value = 0;
-    for (const char c : Bytes(n)) value = (value << 8) | static_cast<unsigned char>(c);
+    if (remaining() >= sizeof(value)) {
+      std::memcpy(&value, at, sizeof(value));
+      value = __builtin_bswap64(value) >> (8 * (sizeof(value) - n));
+    } else {
+      for (std::size_t i = 0; i < n; ++i) value = (value << 8) | static_cast<unsigned char>(at[i]);
+    }
+    position_ += n;
     return value;
   }
 
   std::string_view Bytes(std::uint64_t n) {
     if (!Has(n)) return {};
-    const std::string_view view = data_.substr(position_, static_cast<std::size_t>(n));
+    const std::string_view view(data_.data() + position_, static_cast<std::size_t>(n));
     position_ += static_cast<std::size_t>(n);
     return view;
   }
@@ -97,6 +111,10 @@ class Cursor {
   }
 
  private:
+  std::uint64_t NoBytes(std::size_t n) {
+    if (n != 0) Fail();
+    return 0;
+  }
   bool Has(std::uint64_t n) {
     if (!ok_ || n > remaining()) ok_ = false;
     return ok_;

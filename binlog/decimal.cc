@@ -1,7 +1,10 @@
 #include "binlog/decimal.h"
 
-#include <algorithm>
 #include <array>
+#include <charconv>
+#include <utility>
+
+#include "binlog/digits.h"
 
 namespace shardlift::binlog {
 namespace {
@@ -9,20 +12,31 @@ namespace {
 constexpr unsigned kDigitsPerGroup = 9;
 constexpr std::array<unsigned char, 10> kBytesOfDigits = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
 constexpr std::array<unsigned, 10> kLimit = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
-constexpr std::size_t kPackedBytesMax = 64;
 
-// One group of up to 9 digits from big-endian bytes; false when the bytes hold a larger number.
-bool ReadGroup(const unsigned char*& in, unsigned digits, char*& out) {
-  unsigned value = 0;
-  for (unsigned i = 0; i < kBytesOfDigits[digits]; ++i) value = (value << 8) | *in++;
-  if (value >= kLimit[digits]) return false;
-  for (unsigned i = digits; i > 0; --i) {
-    out[i - 1] = static_cast<char>('0' + value % 10);
-    value /= 10;
+// The groups of up to 9 digits, first to last. The sign bit is inverted so that the bytes sort; a negative number has
+// all its bits inverted.
+class Groups {
+ public:
+  explicit Groups(const char* stored)
+      : next_(reinterpret_cast<const unsigned char*>(stored)), flip_((*next_ & 0x80) == 0 ? ~std::uint32_t{0} : 0) {}
+  bool negative() const { return flip_ != 0; }
+  bool ok() const { return ok_; }
+
+  std::uint32_t Next(unsigned digits) {
+    std::uint32_t value = 0;
+    const unsigned bytes = kBytesOfDigits[digits];
+    for (unsigned i = 0; i < bytes; ++i) value = (value << 8) | (next_[i] ^ (flip_ & 0xff) ^ std::exchange(sign_, 0));
+    next_ += bytes;
+    if (value >= kLimit[digits]) ok_ = false;  // the bytes hold more digits
+    return value;
   }
-  out += digits;
-  return true;
-}
+
+ private:
+  const unsigned char* next_;
+  std::uint32_t flip_;
+  std::uint32_t sign_ = 0x80;
+  bool ok_ = true;
+};
 
 }  // namespace
 
@@ -33,45 +47,40 @@ std::size_t DecimalBytes(unsigned precision, unsigned scale) {
          kBytesOfDigits[scale % kDigitsPerGroup];
 }
 
-std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena) {
-  const std::size_t bytes = DecimalBytes(precision, scale);
+std::size_t WriteDecimal(const char* stored, unsigned precision, unsigned scale, char* out) {
+  Groups groups(stored);
   const unsigned whole = precision - scale;
-  const std::string_view stored = in.Bytes(bytes);
-  if (!in.ok() || bytes == 0 || bytes > kPackedBytesMax) {
-    in.Fail();
-    return {};
-  }
-  // The sign bit is inverted so that the bytes sort; a negative number has all its bits inverted.
-  const bool negative = (static_cast<unsigned char>(stored[0]) & 0x80) == 0;
-  std::array<unsigned char, kPackedBytesMax> packed{};
-  for (std::size_t i = 0; i < bytes; ++i) {
-    packed[i] = static_cast<unsigned char>(static_cast<unsigned char>(stored[i]) ^ (negative ? 0xff : 0));
-  }
-  packed[0] ^= 0x80;
-
-  std::array<char, kDecimalPrecisionMax> digits{};
-  char* end = digits.data();
-  const unsigned char* next = packed.data();
-  bool ok = ReadGroup(next, whole % kDigitsPerGroup, end);
-  for (unsigned i = 0; ok && i < whole / kDigitsPerGroup; ++i) ok = ReadGroup(next, kDigitsPerGroup, end);
-  for (unsigned i = 0; ok && i < scale / kDigitsPerGroup; ++i) ok = ReadGroup(next, kDigitsPerGroup, end);
-  if (!ok || !ReadGroup(next, scale % kDigitsPerGroup, end)) {
-    in.Fail();
-    return {};
-  }
-
-  char* out = arena.Allocate(precision + 3);
   char* p = out;
-  if (negative) *p++ = '-';
-  unsigned first = 0;
-  while (first < whole && digits[first] == '0') ++first;
-  if (first == whole) *p++ = '0';
-  p = std::copy(digits.data() + first, digits.data() + whole, p);
+  if (groups.negative()) *p++ = '-';
+  char* const digits = p;
+  // Zeros in front are not printed: a group is filled up to nine digits only behind others.
+  const auto add = [&](std::uint32_t value) {
+    if (!groups.ok()) return;
+    if (p > digits) {
+      p = WriteDigits(value, kDigitsPerGroup, p);
+    } else if (value > 0) {
+      p = std::to_chars(p, p + kDigitsPerGroup, value).ptr;
+    }
+  };
+  add(groups.Next(whole % kDigitsPerGroup));
+  for (unsigned i = 0; i < whole / kDigitsPerGroup; ++i) add(groups.Next(kDigitsPerGroup));
+  if (p == digits) *p++ = '0';
   if (scale > 0) {
     *p++ = '.';
-    p = std::copy(digits.data() + whole, digits.data() + precision, p);
+    for (unsigned i = 0; i < scale / kDigitsPerGroup; ++i) {
+      p = WriteDigits(groups.Next(kDigitsPerGroup), kDigitsPerGroup, p);
+    }
+    p = WriteDigits(groups.Next(scale % kDigitsPerGroup), scale % kDigitsPerGroup, p);
   }
-  return {out, static_cast<std::size_t>(p - out)};
+  return groups.ok() ? static_cast<std::size_t>(p - out) : 0;
+}
+
+std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, char* out) {
+  const std::size_t bytes = DecimalBytes(precision, scale);
+  const std::string_view stored = in.Bytes(bytes);
+  const std::size_t n = in.ok() && bytes > 0 ? WriteDecimal(stored.data(), precision, scale, out) : 0;
+  if (n == 0) in.Fail();
+  return {out, n};
 }
 
 }  // namespace shardlift::binlog

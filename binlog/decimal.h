@@ -3,7 +3,6 @@
 
 #include <string_view>
 
-#include "binlog/arena.h"
 #include "binlog/cursor.h"
 
 namespace shardlift::binlog {
@@ -14,8 +13,11 @@ inline constexpr unsigned kDecimalScaleMax = 38;  // MySQL allows 30, MariaDB 38
 // Bytes of a packed value; 0 for a precision and scale no server has.
 std::size_t DecimalBytes(unsigned precision, unsigned scale);
 
-// Fails the cursor for digits that are none, or a precision and scale no server has. `zerofill`: print all whole
-// digits.
-std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, Arena& arena);
+// Writes the text of one value and returns its size, at most kDecimalTextBytesMax; 0 for digits that are none. `stored`
+// has DecimalBytes, which must not be 0.
+inline constexpr std::size_t kDecimalTextBytesMax = kDecimalPrecisionMax + 3;
+std::size_t WriteDecimal(const char* stored, unsigned precision, unsigned scale, char* out);
+// The same of what comes next. Fails the cursor also for a precision and scale no server has.
+std::string_view ReadDecimal(Cursor& in, unsigned precision, unsigned scale, char* out);
 
 }  // namespace shardlift::binlog

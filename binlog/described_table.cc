@@ -162,10 +162,40 @@ bool UnsignedBit(std::string_view bits, std::size_t bit) {
   return bit / 8 < bits.size() && ((static_cast<unsigned char>(bits[bit / 8]) << (bit % 8)) & 0x80) != 0;
 }
 
+// Why `known` cannot be the schema that the event was written with; empty: it can.
+std::string DifferenceTo(const mysql::TableSchema& known, const TableMapEvent& event, const Charsets& charsets) {
+  if (const auto match = MatchTableMap(event, known); !match.ok()) return match.status().message();
+  for (std::size_t i = 0; i < event.columns.size(); ++i) {
+    const mysql::Column& column = known.columns[i];
+    if (charsets[i].empty() || !(column.is_text() || column.is_binary())) continue;
+    const std::string_view charset = column.is_binary() ? kBinaryCharset : std::string_view(column.charset);
+    if (charset != charsets[i]) {
+      return fmt::format("column {} has character set {} in the binlog", column.name, charsets[i]);
+    }
+  }
+  return {};
+}
+
+// What the event says stands; it was compared with `known`.
+void FillIn(const mysql::TableSchema& known, DescribedTable& table) {
+  for (std::size_t i = 0; i < known.columns.size(); ++i) {
+    mysql::Column& column = table.described.columns[i];
+    const std::vector<std::string> members = std::move(column.members);
+    column = known.columns[i];
+    if (members.empty()) {
+      table.member_charsets[i] = "utf8mb4";
+    } else {
+      column.members = members;
+    }
+  }
+  table.has_names = true;
+  if (table.described.unique_keys.empty()) table.described.unique_keys = known.unique_keys;
+}
+
 }  // namespace
 
-base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMapEvent& event, mysql::Flavour flavour,
-                                                                  std::uint64_t number) {
+base::Result<std::shared_ptr<DescribedTable>> DescribeTable(const TableMapEvent& event, mysql::Flavour flavour,
+                                                            std::uint64_t number, const mysql::TableSchema* known) {
   auto table = std::make_shared<DescribedTable>();
   table->number = number;
   table->columns = event.columns;
@@ -200,8 +230,13 @@ base::Result<std::shared_ptr<const DescribedTable>> DescribeTable(const TableMap
   ReadMembers(Field(event, MetadataField::kEnumMembers), WireType::kEnum, event, table->described);
   ReadMembers(Field(event, MetadataField::kSetMembers), WireType::kSet, event, table->described);
   ReadPrimaryKey(event, table->described);
+  if (known != nullptr) {
+    table->known_differs = DifferenceTo(*known, event, charsets);
+    if (table->known_differs.empty()) FillIn(*known, *table);
+  }
+  table->steps = MakeReadSteps(table->described.columns, event.columns);
   table->schema = &table->described;
-  return std::shared_ptr<const DescribedTable>(std::move(table));
+  return table;
 }
 
 }  // namespace shardlift::binlog

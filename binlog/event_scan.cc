@@ -83,12 +83,20 @@ base::Status EventScan::OnTableMap(const ScannedEvent& event) {
   SL_ASSIGN(const TableMapName name, ParseTableMapName(*event.event, *event.format));
   if (tables_.size() > kSeenTablesMax) tables_.clear();
   SeenTable& seen = tables_[name.table_id];
-  if (!seen.raw.empty() && seen.raw == event.event->body) return base::Ok();
+  const bool same = !seen.raw.empty() && seen.raw == event.event->body;
+  if (same && seen.table == nullptr) return base::Ok();
+  const bool wanted = same || visitor_.WantsTable(name);
+  const mysql::TableSchema* known = nullptr;
+  if (wanted) {
+    SL_ASSIGN(known, visitor_.KnownSchema(event, name));
+  }
+  if (same && seen.known == known) return base::Ok();
   seen.table = nullptr;
   seen.raw.clear();
-  if (visitor_.WantsTable(name)) {
+  seen.known = known;
+  if (wanted) {
     SL_ASSIGN(const TableMapEvent map, ParseTableMap(*event.event, *event.format));
-    SL_ASSIGN(seen.table, DescribeTable(map, event.format->flavour, tables_described_));
+    SL_ASSIGN(seen.table, DescribeTable(map, event.format->flavour, tables_described_, known));
     ++tables_described_;
     SL_TRY(visitor_.OnTable(*seen.table));
   }

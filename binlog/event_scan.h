@@ -46,6 +46,11 @@ class EventVisitor {
   virtual base::Status OnQuery(const ScannedEvent&, const QueryEvent&) { return base::Ok(); }
   // Once for each table map that differs from the last of the same number.
   virtual bool WantsTable(const TableMapName&) { return true; }
+  // The schema of a wanted table as it was where this event begins, null where that is not known. It must stay valid
+  // as long as the scan.
+  virtual base::Result<const mysql::TableSchema*> KnownSchema(const ScannedEvent&, const TableMapName&) {
+    return nullptr;
+  }
   virtual base::Status OnTable(const DescribedTable&) { return base::Ok(); }
   // Of wanted tables only; `data` is uncompressed, from the column count on.
   virtual base::Status OnRows(const ScannedEvent&, const DescribedTable&, const RowEventKind&, std::string_view) {
@@ -62,7 +67,8 @@ class EventScan {
 
  private:
   struct SeenTable {
-    std::string raw;                              // the event's body, to know an unchanged table map at once
+    std::string raw;  // the event's body, to know an unchanged table map at once
+    const mysql::TableSchema* known = nullptr;
     std::shared_ptr<const DescribedTable> table;  // null: not wanted
   };
   base::Status OnEvent(const ScannedEvent& event);

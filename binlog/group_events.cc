@@ -6,7 +6,6 @@
 #include "binlog/cursor.h"
 #include "binlog/group_body.h"
 #include "binlog/group_reader.h"
-#include "binlog/gtid_event.h"
 
 namespace shardlift::binlog {
 namespace {
@@ -15,69 +14,27 @@ constexpr std::size_t kSeenTablesMax = 8192;
 
 }  // namespace
 
-base::Status GroupReader::BeginGroup() {
-  if (in_group_) return Corrupt("a group begins inside another");
-  TouchGroup();
-  return base::Ok();
-}
-
-void GroupReader::TouchGroup() {
-  if (!in_group_) {
-    in_group_ = true;
-    in_transaction_ = false;
-    ++group_number_;
-    group_ = CommitGroup();
-    group_.body_ = std::make_unique<GroupBody>(options_.spill);
-    group_.body_->set_file(file_);
-    group_.begin = {file_, event_begin_};
-    savepoints_.clear();
-    own_xid_.clear();
-  }
-  if (event_seconds_ != 0) group_.timestamp_seconds = event_seconds_;
+void GroupReader::StartGroup() {
+  ++group_number_;
+  group_ = CommitGroup();
+  group_.body_ = std::make_unique<GroupBody>(options_.spill);
+  group_.body_->set_file(bounds_.event_file());
+  group_.begin = bounds_.group_begin();
+  if (bounds_.gtid().number != 0) group_.gtid = bounds_.gtid();
+  savepoints_.clear();
+  own_xid_.clear();
 }
 
 void GroupReader::ForgetGroup() {
-  in_group_ = false;
-  in_transaction_ = false;
   group_ = CommitGroup();
   savepoints_.clear();
   own_xid_.clear();
 }
 
-base::Status GroupReader::OnGtid(const Event& event) {
-  if (format_.flavour != mysql::Flavour::kMySql) return Corrupt("a MySQL GTID event in a MariaDB binlog");
-  SL_ASSIGN(mysql::Gtid gtid, ParseMySqlGtid(event));
-  SL_TRY(BeginGroup());
-  if (gtid.number != 0) group_.gtid = std::move(gtid);
-  return base::Ok();
-}
-
-base::Status GroupReader::OnMariaGtid(const Event& event) {
-  if (format_.flavour != mysql::Flavour::kMariaDb) return Corrupt("a MariaDB GTID event in a MySQL binlog");
-  SL_ASSIGN(const MariaGtid gtid, ParseMariaGtid(event));
-  SL_TRY(BeginGroup());
-  // The event stands for BEGIN, unless a single statement follows.
-  in_transaction_ = !gtid.standalone;
-  return base::Ok();
-}
-
-base::Status GroupReader::OnQueryEvent(const Event& event) {
-  SL_ASSIGN(QueryEvent query, ParseQueryEvent(event, format_));
-  if (event.header.type == EventType::kMariaQueryCompressed) {
-    SL_TRY(UncompressEventPart(query.sql, uncompressed_));
-    query.sql = uncompressed_;
-  }
-  TouchGroup();
-  return OnQuery(ClassifyQuery(query.sql), query.default_schema, query.sql);
-}
-
 base::Status GroupReader::OnQuery(const Query& query, std::string_view schema, std::string_view sql) {
   switch (query.kind) {
-    case QueryKind::kBegin: in_transaction_ = true; return base::Ok();
-    case QueryKind::kXaStart:
-      in_transaction_ = true;
-      own_xid_ = query.name;
-      return base::Ok();
+    case QueryKind::kBegin: return base::Ok();
+    case QueryKind::kXaStart: own_xid_ = query.name; return base::Ok();
     case QueryKind::kCommit: return EndGroup(GroupKind::kCommit);
     case QueryKind::kRollback: return EndGroup(GroupKind::kRolledBack);
     case QueryKind::kSavepoint:
@@ -95,7 +52,7 @@ base::Status GroupReader::OnQuery(const Query& query, std::string_view schema, s
     case QueryKind::kDml:
     case QueryKind::kOther:
       AddStatement(schema, sql, query.kind);
-      return in_transaction_ ? base::Ok() : EndGroup(GroupKind::kCommit);
+      return bounds_.ended_group() ? EndGroup(GroupKind::kCommit) : base::Ok();
   }
   return base::Ok();
 }
@@ -106,7 +63,7 @@ void GroupReader::AddStatement(std::string_view schema, std::string_view sql, Qu
   statement.sql = sql;
   statement.is_ddl = kind == QueryKind::kDdl;
   statement.is_dml = kind == QueryKind::kDml;
-  statement.end_offset = offset_;
+  statement.end_offset = bounds_.offset();
   group_.statements.push_back(std::move(statement));
 }
 
@@ -134,8 +91,7 @@ GroupReader::SeenTable* GroupReader::FindTable(std::uint64_t table_id) {
 }
 
 base::Status GroupReader::OnTableMap(const Event& event) {
-  SL_ASSIGN(const TableMapName name, ParseTableMapName(event, format_));
-  TouchGroup();
+  SL_ASSIGN(const TableMapName name, ParseTableMapName(event, bounds_.format()));
   if (tables_.size() > kSeenTablesMax) {
     std::erase_if(tables_, [&](const auto& entry) { return entry.second.group != group_number_; });
   }
@@ -149,7 +105,7 @@ base::Status GroupReader::OnTableMap(const Event& event) {
   seen.map = nullptr;
   if (schema == nullptr) return base::Ok();
   seen.raw = event.body;
-  SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, format_));
+  SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, bounds_.format()));
   base::Result<std::shared_ptr<const TableMap>> matched = MatchTableMap(map, *schema);
   if (!matched.ok() && matched.status().code() == base::Code::kRefused) {
     return {base::Code::kRefused,
@@ -162,13 +118,23 @@ base::Status GroupReader::OnTableMap(const Event& event) {
 }
 
 base::Status GroupReader::Describe(const Event& event, const TableMapName& name, SeenTable& seen) {
-  const bool known = seen.raw == event.body && !seen.raw.empty();
+  const bool same = seen.raw == event.body && !seen.raw.empty();
   seen.group = group_number_;
-  if (known) return base::Ok();
+  if (same && seen.map == nullptr) return base::Ok();
+  const bool wanted = same || options_.describe(name.schema, name.table);
+  const mysql::TableSchema* schema = nullptr;
+  if (wanted && options_.known_schema) {
+    SL_ASSIGN(schema, options_.known_schema(name, {bounds_.event_file(), bounds_.event_begin()}));
+  }
+  if (same && seen.schema == schema) return base::Ok();
   seen.map = nullptr;
-  if (options_.describe(name.schema, name.table)) {
-    SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, format_));
-    SL_ASSIGN(seen.map, DescribeTable(map, format_.flavour, 0));
+  seen.schema = schema;
+  if (wanted) {
+    SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, bounds_.format()));
+    SL_ASSIGN(const auto table, DescribeTable(map, bounds_.format().flavour, 0, schema));
+    table->json_as_sql = options_.json_as_sql;
+    if (options_.on_described) options_.on_described(*table);
+    seen.map = table;
   }
   seen.raw = event.body;
   return base::Ok();
@@ -181,8 +147,7 @@ base::Status GroupReader::OnRows(const Event& event, const RowEventKind& kind) {
                         "after this place with a new copy",
                         EventTypeName(event.header.type))};
   }
-  SL_ASSIGN(const RowEvent rows, ParseRowEvent(event, format_));
-  TouchGroup();
+  SL_ASSIGN(const RowEvent rows, ParseRowEvent(event, bounds_.format()));
   const SeenTable* seen = FindTable(rows.table_id);
   if (seen == nullptr) {
     if (rows.table_id == kDummyTableId) return base::Ok();
@@ -194,13 +159,13 @@ base::Status GroupReader::OnRows(const Event& event, const RowEventKind& kind) {
     SL_TRY(UncompressRows(data, kind.op, uncompressed_));
     data = uncompressed_;
   }
-  return group_.body_->Add(seen->map, kind.op, kind.partial, event_begin_, data);
+  return group_.body_->Add(seen->map, kind.op, kind.partial, bounds_.event_begin(), data);
 }
 
 base::Status GroupReader::OnXaPrepareEvent(const Event& event) {
   constexpr std::uint32_t kXidPartBytesMax = 64;
   Cursor in(event.body);
-  in.Skip(format_.PostHeaderBytes(EventType::kXaPrepare, 0));
+  in.Skip(bounds_.format().PostHeaderBytes(EventType::kXaPrepare, 0));
   const bool one_phase = in.U8() != 0;
   const std::uint32_t format_id = in.U32();
   const std::uint32_t gtrid_bytes = in.U32();
@@ -209,14 +174,13 @@ base::Status GroupReader::OnXaPrepareEvent(const Event& event) {
   const std::string_view gtrid = in.Bytes(gtrid_bytes);
   const std::string_view bqual = in.Bytes(bqual_bytes);
   if (!in.ok()) return Corrupt("XA_PREPARE_LOG_EVENT does not decode");
-  TouchGroup();
   return one_phase ? EndGroup(GroupKind::kCommit) : EndPrepare(CanonicalXid(format_id, gtrid, bqual));
 }
 
 base::Status GroupReader::EndGroup(GroupKind kind) {
   if (kind == GroupKind::kRolledBack) group_.body_->KeepFirst(0);
   group_.kind = kind;
-  group_.end = {file_, offset_};
+  group_.end = {bounds_.file(), bounds_.offset()};
   ended_ = std::move(group_);
   ForgetGroup();
   return base::Ok();

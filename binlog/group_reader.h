@@ -1,8 +1,7 @@
 // GroupReader: binlog events in, commit groups out. Knows nothing of where the events come from.
 //
-// Feed takes one whole event at a time, in order, starting between two groups. The rules of a group:
-//   it begins with a GTID event (or the first event after the last group, where there are none) and ends with XID,
-//   QUERY "COMMIT"/"ROLLBACK", XA PREPARE/COMMIT/ROLLBACK, or a statement outside BEGIN.
+// Feed takes one whole event at a time, in order, starting between two groups. Where groups begin and end is told by
+// binlog/group_bounds.h.
 // Failures name file:offset. After a failure the reader must not be fed again.
 // Thread rules: one thread at a time.
 #pragma once
@@ -24,6 +23,7 @@
 #include "binlog/event.h"
 #include "binlog/file_reader.h"
 #include "binlog/group.h"
+#include "binlog/group_bounds.h"
 #include "binlog/query.h"
 #include "binlog/row_event.h"
 #include "binlog/table_map.h"
@@ -36,6 +36,12 @@ struct GroupReaderOptions {
   // Instead of `tables`: tables are as the binlog describes them (binlog/described_table.h), for those where this is
   // true.
   std::function<bool(std::string_view schema, std::string_view table)> describe;
+  // With `describe`: the schema of a table as it was where an event begins, null where that is not known. It must stay
+  // valid as long as the reader.
+  std::function<base::Result<const mysql::TableSchema*>(const TableMapName& name, const mysql::FilePosition& place)>
+      known_schema;
+  bool json_as_sql = false;  // with `describe`: JSON values are SQL expressions that make them (binlog/json_binary.h)
+  std::function<void(const DescribedTable& table)> on_described;  // each table, once for each different table map
   bool from_network = false;       // the server decrypts what it sends, and makes up events for the connection
   bool checksum_at_start = false;  // events before the first format description carry a checksum
   SpillOptions spill;
@@ -59,10 +65,10 @@ class GroupReader {
 
   // The end of the last group, or of the last event after it that belongs to no group.
   const mysql::FilePosition& boundary() const { return boundary_; }
-  bool in_group() const { return in_group_; }
+  bool in_group() const { return bounds_.in_group(); }
   bool last_was_heartbeat() const { return last_was_heartbeat_; }
   std::uint32_t last_event_seconds() const { return last_event_seconds_; }
-  const Format& format() const { return format_; }
+  const Format& format() const { return bounds_.format(); }
 
   // XA transactions seen prepared and not yet resolved.
   std::optional<mysql::FilePosition> OldestPrepareBegin() const;
@@ -76,38 +82,30 @@ class GroupReader {
     std::unique_ptr<GroupBody> body;
   };
   struct SeenTable {
-    std::uint64_t group = 0;  // the table map counts only in the group it was seen in
-    std::string raw;          // the event's body, to know an unchanged table map at once
-    const mysql::TableSchema* schema = nullptr;
-    std::shared_ptr<const TableMap> map;  // null: not wanted
+    std::uint64_t group = 0;                     // the table map counts only in the group it was seen in
+    std::string raw;                             // the event's body, to know an unchanged table map at once
+    const mysql::TableSchema* schema = nullptr;  // with `describe`: the known one
+    std::shared_ptr<const TableMap> map;         // null: not wanted
   };
   struct Savepoint {
     std::string name;
     std::size_t events;
   };
 
-  // group_reader.cc: framing, positions, events between groups.
+  // group_reader.cc: what comes to which part.
   void Look(const EventHeader& header);
-  void Advance(const EventHeader& header);
   base::Result<std::optional<CommitGroup>> After(base::Status status);
   base::Status Dispatch(const Event& event);
-  base::Status OnFormatDescription(const Event& event);
-  base::Status OnRotate(const Event& event);
   base::Status OnPayload(const Event& event);
-  base::Status OutsideGroup(const Event& event);
-  std::string Place() const { return PlaceText(file_, event_begin_); }
+  std::string Place() const { return PlaceText(bounds_.event_file(), bounds_.event_begin()); }
 
   // group_events.cc: what happens inside a group.
-  base::Status OnGtid(const Event& event);
-  base::Status OnMariaGtid(const Event& event);
-  base::Status OnQueryEvent(const Event& event);
   base::Status OnQuery(const Query& query, std::string_view schema, std::string_view sql);
   base::Status OnTableMap(const Event& event);
   base::Status Describe(const Event& event, const TableMapName& name, SeenTable& seen);
   base::Status OnRows(const Event& event, const RowEventKind& kind);
   base::Status OnXaPrepareEvent(const Event& event);
-  base::Status BeginGroup();
-  void TouchGroup();
+  void StartGroup();
   void AddStatement(std::string_view schema, std::string_view sql, QueryKind kind);
   void RollbackToSavepoint(const std::string& name);
   void ReleaseSavepoint(const std::string& name);
@@ -119,21 +117,15 @@ class GroupReader {
   SeenTable* FindTable(std::uint64_t table_id);
 
   GroupReaderOptions options_;
-  Format format_;
+  GroupBounds bounds_;
   PayloadReader payload_;
   std::string uncompressed_;
 
-  std::string file_;
-  std::uint64_t offset_ = 0;  // end of the last event
-  std::uint64_t event_begin_ = 0;
   std::uint32_t event_seconds_ = 0;
   mysql::FilePosition boundary_;
   std::uint32_t last_event_seconds_ = 0;
   bool last_was_heartbeat_ = false;
-  bool in_payload_ = false;
 
-  bool in_group_ = false;
-  bool in_transaction_ = false;  // a statement does not end the group
   std::uint64_t group_number_ = 0;
   std::string own_xid_;  // of an XA START in this group
   CommitGroup group_;

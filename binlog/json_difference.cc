@@ -8,7 +8,6 @@
 
 #include "binlog/cursor.h"
 #include "binlog/event.h"
-#include "binlog/json_binary.h"
 
 namespace shardlift::binlog {
 namespace {
@@ -148,7 +147,12 @@ class Document {
     return base::Ok();
   }
 
-  base::Status Print(std::string& out) const { return Print(root_, 0, out.size() + JsonTextBytesMax(bytes_), out); }
+  base::Status Print(JsonForm form, std::string& out) const {
+    out += JsonRootOpening(root_.item.type, form);
+    SL_TRY(Print(root_, {0, out.size() + JsonTextBytesMax(bytes_), form}, out));
+    out += JsonRootClosing(root_.item.type, form);
+    return base::Ok();
+  }
 
  private:
   // Offsets that point at each other could make few bytes look like many values; an honest value has no more than this.
@@ -198,15 +202,16 @@ class Document {
     return base::Ok();
   }
 
-  static base::Status Print(const Node& node, int depth, std::size_t limit, std::string& out) {
-    if (!node.opened) return AppendJsonItem(node.item, depth, limit, out);
-    out += node.is_object() ? '{' : '[';
+  static base::Status Print(const Node& node, JsonPrint how, std::string& out) {
+    if (!node.opened) return AppendJsonItem(node.item, how, out);
+    out += JsonOpening(node.is_object(), how.form);
+    const JsonPrint inside{how.depth + 1, how.text_bytes_max, how.form};
     for (std::size_t i = 0; i < node.children.size(); ++i) {
       if (i > 0) out += ", ";
-      if (node.is_object()) AppendJsonKey(node.children[i]->item.key, out);
-      SL_TRY(Print(*node.children[i], depth + 1, limit, out));
+      if (node.is_object()) AppendJsonKey(node.children[i]->item.key, how.form, out);
+      SL_TRY(Print(*node.children[i], inside, out));
     }
-    out += node.is_object() ? '}' : ']';
+    out += JsonClosing(node.is_object(), how.form);
     return base::Ok();
   }
 
@@ -219,7 +224,8 @@ class Document {
 
 }  // namespace
 
-base::Status AppendJsonAfterDifferences(std::string_view before, std::string_view differences, std::string& out) {
+base::Status AppendJsonAfterDifferences(std::string_view before, std::string_view differences, JsonForm form,
+                                        std::string& out) {
   if (before.empty()) return Misfit();
   Document document({{}, static_cast<std::uint8_t>(before[0]), before.substr(1)}, before.size() + differences.size());
   Cursor in(differences);
@@ -237,7 +243,7 @@ base::Status AppendJsonAfterDifferences(std::string_view before, std::string_vie
     if (!value.empty()) item = {{}, static_cast<std::uint8_t>(value[0]), value.substr(1)};
     SL_TRY(document.Apply(operation, *legs, item));
   }
-  return document.Print(out);
+  return document.Print(form, out);
 }
 
 }  // namespace shardlift::binlog

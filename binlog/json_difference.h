@@ -8,11 +8,13 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "binlog/json_binary.h"
 
 namespace shardlift::binlog {
 
-// Appends the text that the server prints for `before` (binary form) after all `differences` were applied in turn.
-// kCorrupt, without any part of the value, when one of them does not fit.
-base::Status AppendJsonAfterDifferences(std::string_view before, std::string_view differences, std::string& out);
+// Appends the text (or SQL) that the server has for `before` (binary form) after all `differences` were applied in
+// turn. kCorrupt, without any part of the value, when one of them does not fit.
+base::Status AppendJsonAfterDifferences(std::string_view before, std::string_view differences, JsonForm form,
+                                        std::string& out);
 
 }  // namespace shardlift::binlog

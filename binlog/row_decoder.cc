@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <bit>
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <type_traits>
 
 #include "binlog/compression.h"
 #include "binlog/decimal.h"
-#include "binlog/json_binary.h"
+#include "binlog/fixed_text.h"
 #include "binlog/json_difference.h"
 #include "binlog/temporal.h"
 
@@ -29,10 +29,26 @@ std::size_t CountBits(std::string_view bitmap, std::size_t bits) {
   return count;
 }
 
-Value Integer(std::uint64_t raw, unsigned bytes, bool is_unsigned) {
-  if (is_unsigned) return Value::UInt(raw);
-  const unsigned shift = 64 - 8 * bytes;
-  return Value::Int(static_cast<std::int64_t>(raw << shift) >> shift);
+template <class T>
+T Load(const char* at) {
+  T value;
+  std::memcpy(&value, at, sizeof(value));
+  return value;
+}
+
+std::uint32_t Load24(const char* at) {
+  return Load<std::uint16_t>(at) | (static_cast<std::uint32_t>(static_cast<unsigned char>(at[2])) << 16);
+}
+
+// Values are made in place: a copy of 32 bytes right after they were written in pieces costs more than most values.
+void Put(const Value& value, Value* place) { new (place) Value(value); }
+
+// Whether none of the first `bits` is set. Bits behind them may have any value.
+bool NoneSet(std::string_view bitmap, std::size_t bits) {
+  for (std::size_t i = 0; i < bits / 8; ++i) {
+    if (bitmap[i] != 0) return false;
+  }
+  return bits % 8 == 0 || (static_cast<unsigned char>(bitmap[bits / 8]) & ((1u << (bits % 8)) - 1)) == 0;
 }
 
 Value Year(std::uint8_t stored, bool is_unsigned) {
@@ -42,10 +58,28 @@ Value Year(std::uint8_t stored, bool is_unsigned) {
 
 }  // namespace
 
-base::Status RowDecoder::Decode(const TableMap& table, RowOp op, bool partial, std::string_view data,
-                                const std::function<base::Status(const RowChange&)>& fn) {
+bool RowDecoder::Bad(std::string message) {
+  status_ = Corrupt(std::move(message));
+  return false;
+}
+
+bool RowDecoder::BadColumn(std::size_t column) {
+  const std::string& name = table_->schema->columns[column].name;
+  if (refused_.ok()) return Bad("bad value of column " + name);
+  status_ = refused_.WithContext("column " + name);
+  return false;
+}
+
+base::Status RowDecoder::Begin(const TableMap& table, RowOp op, bool partial, std::string_view data) {
   Cursor in(data);
-  first_column_ = table.schema->columns.data();
+  table_ = &table;
+  partial_ = partial;
+  status_ = {};
+  refused_ = {};
+  json_form_ = table.json_as_sql ? JsonForm::kSql : JsonForm::kText;
+  row_ = {};
+  row_.table = table.schema;
+  row_.op = op;
   const std::size_t columns = table.columns.size();
   const std::uint64_t claimed = in.Packed();
   if (!in.ok() || claimed != columns) {
@@ -60,158 +94,217 @@ base::Status RowDecoder::Decode(const TableMap& table, RowOp op, bool partial, s
     image->present_count = CountBits(image->present, columns);
     image->values.resize(columns);
   }
+  if (has_before) row_.before = before_.values;
+  if (has_after) row_.after = after_.values;
   json_before_.assign(partial ? columns : 0, {});
-  differs_.assign(partial ? columns : 0, false);
-  while (in.remaining() > 0) {
-    const std::size_t row_start = in.position();
-    arena_.Reset();
-    if (has_before) SL_TRY(ReadImage(table, in, before_));
-    if (partial) SL_TRY(ReadPartialBits(table, in));
-    if (has_after) SL_TRY(ReadImage(table, in, after_));
-    if (partial) differs_.assign(columns, false);
-    if (in.position() == row_start) return Corrupt("row event with rows of no bytes");
-    RowChange change;
-    change.table = table.schema;
-    change.op = op;
-    if (has_before) change.before = before_.values;
-    if (has_after) change.after = after_.values;
-    SL_TRY(fn(change));
-  }
+  const std::string_view rows = in.Rest();
+  at_ = rows.data();
+  end_ = at_ + rows.size();
   return base::Ok();
+}
+
+bool RowDecoder::Next() {
+  if (at_ == end_ || !status_.ok()) return false;
+  const char* const start = at_;
+  arena_.Reset();
+  if (partial_) differs_.assign(table_->columns.size(), false);
+  if (row_.op != RowOp::kInsert && !ReadImage(before_)) return false;
+  if (partial_ && !ReadPartialBits()) return false;
+  if (row_.op != RowOp::kDelete && !ReadImage(after_)) return false;
+  return at_ != start || Bad("row event with rows of no bytes");
 }
 
 // Before the after image: what its values may be, and a bit for each JSON column of the table.
-base::Status RowDecoder::ReadPartialBits(const TableMap& table, Cursor& in) {
+bool RowDecoder::ReadPartialBits() {
   constexpr std::uint64_t kPartialJson = 1;
+  Cursor in({at_, static_cast<std::size_t>(end_ - at_)});
   const std::uint64_t options = in.Packed();
-  if (!in.ok() || options > kPartialJson) return Corrupt("partial update with unknown options of its values");
-  if (options == 0) return base::Ok();
-  std::size_t json_columns = 0;
-  for (const WireColumn& column : table.columns) json_columns += column.type == WireType::kJson ? 1u : 0u;
-  const std::string_view bits = in.Bytes((json_columns + 7) / 8);
-  if (!in.ok()) return Corrupt("partial update cut short");
-  std::size_t bit = 0;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].type == WireType::kJson) differs_[i] = Bit(bits, bit++);
+  if (!in.ok() || options > kPartialJson) return Bad("partial update with unknown options of its values");
+  if (options == kPartialJson) {
+    std::size_t json_columns = 0;
+    for (const WireColumn& column : table_->columns) json_columns += column.type == WireType::kJson ? 1u : 0u;
+    const std::string_view bits = in.Bytes((json_columns + 7) / 8);
+    if (!in.ok()) return Bad("partial update cut short");
+    std::size_t bit = 0;
+    for (std::size_t i = 0; i < table_->columns.size(); ++i) {
+      if (table_->columns[i].type == WireType::kJson) differs_[i] = Bit(bits, bit++);
+    }
   }
-  return base::Ok();
+  at_ += in.position();
+  return true;
 }
 
-base::Status RowDecoder::ReadImage(const TableMap& table, Cursor& in, Image& image) {
-  const std::string_view nulls = in.Bytes((image.present_count + 7) / 8);
-  if (!in.ok()) return Corrupt("row cut short in its null bitmap");
+namespace {
+
+// A value whose length was read; nullptr: there is not so much.
+inline const char* PutCounted(std::uint32_t length, const ReadStep& step, const char* at, const char* end,
+                              Value* place) {
+  at += step.bytes;
+  if (length > static_cast<std::size_t>(end - at) || length > step.bytes_max) return nullptr;
+  Put(Value::Bytes({at, length}), place);
+  return at + length;
+}
+
+constexpr std::size_t kStepTextBytesMax = std::max(kDecimalTextBytesMax, kTemporalTextBytesMax);
+
+// The types that Value holds as text. 0: no server stores that.
+inline std::size_t WriteText(const ReadStep& step, const char* at, char* out) {
+  switch (step.kind) {
+    case ReadStep::Kind::kDate: return WriteStoredDate(at, out);
+    case ReadStep::Kind::kTime2: return WriteStoredTime2(at, step.fraction, out);
+    case ReadStep::Kind::kDateTime2: return WriteStoredDateTime2(at, step.fraction, out);
+    case ReadStep::Kind::kTimestamp2: return WriteStoredTimestamp2(at, step.fraction, out);
+    case ReadStep::Kind::kDecimal: return WriteDecimal(at, step.precision, step.fraction, out);
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+// Returns the end of the value; nullptr: it is none.
+inline const char* RowDecoder::ReadColumn(const ReadStep& step, std::size_t column, const char* at, const char* end,
+                                          Value* place) {
+  using Kind = ReadStep::Kind;
+  if (static_cast<std::size_t>(end - at) < step.bytes) return nullptr;
+  switch (step.kind) {
+    case Kind::kInt8: Put(Value::Int(Load<std::int8_t>(at)), place); break;
+    case Kind::kInt16: Put(Value::Int(Load<std::int16_t>(at)), place); break;
+    case Kind::kInt24: Put(Value::Int(static_cast<std::int32_t>(Load24(at) << 8) >> 8), place); break;
+    case Kind::kInt32: Put(Value::Int(Load<std::int32_t>(at)), place); break;
+    case Kind::kInt64: Put(Value::Int(Load<std::int64_t>(at)), place); break;
+    case Kind::kUInt8: Put(Value::UInt(Load<std::uint8_t>(at)), place); break;
+    case Kind::kUInt16: Put(Value::UInt(Load<std::uint16_t>(at)), place); break;
+    case Kind::kUInt24: Put(Value::UInt(Load24(at)), place); break;
+    case Kind::kUInt32: Put(Value::UInt(Load<std::uint32_t>(at)), place); break;
+    case Kind::kUInt64: Put(Value::UInt(Load<std::uint64_t>(at)), place); break;
+    case Kind::kFloat: Put(Value::Float(Load<float>(at)), place); break;
+    case Kind::kDouble: Put(Value::Double(Load<double>(at)), place); break;
+    case Kind::kBytes8: return PutCounted(Load<std::uint8_t>(at), step, at, end, place);
+    case Kind::kBytes16: return PutCounted(Load<std::uint16_t>(at), step, at, end, place);
+    case Kind::kBytes24: return PutCounted(Load24(at), step, at, end, place);
+    case Kind::kBytes32: return PutCounted(Load<std::uint32_t>(at), step, at, end, place);
+    case Kind::kOther: {
+      Cursor in({at, static_cast<std::size_t>(end - at)});
+      new (place) Value(ReadOther(column, in));
+      return in.ok() ? at + in.position() : nullptr;
+    }
+    default: {
+      char* const text = arena_.Allocate(kStepTextBytesMax);
+      const std::size_t n = WriteText(step, at, text);
+      if (n == 0) return nullptr;
+      Put(Value::Bytes({text, n}), place);
+    }
+  }
+  return at + step.bytes;
+}
+
+bool RowDecoder::ReadImage(Image& image) {
+  const char* const end = end_;
+  const std::size_t null_bytes = (image.present_count + 7) / 8;
+  if (static_cast<std::size_t>(end - at_) < null_bytes) return Bad("row cut short in its null bitmap");
+  const std::string_view nulls(at_, null_bytes);
+  const std::size_t columns = image.values.size();
+  const bool whole = image.present_count == columns && NoneSet(nulls, columns);
+  const ReadStep* const steps = table_->steps.data();
+  Value* const values = image.values.data();
+  const char* at = at_ + null_bytes;
   std::size_t present = 0;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (!Bit(image.present, i)) {
-      image.values[i] = Value::Absent();
-      continue;
+  for (std::size_t i = 0; i < columns; ++i) {
+    if (!whole) {
+      const bool absent = !Bit(image.present, i);
+      if (absent || Bit(nulls, present++)) {
+        Put(absent ? Value::Absent() : Value::Null(), values + i);
+        continue;
+      }
     }
-    if (Bit(nulls, present++)) {
-      image.values[i] = Value::Null();
-      continue;
-    }
-    // Made in place: a copy of 32 bytes right after they were written in pieces costs more than most values.
-    new (&image.values[i]) Value(ReadValue(table.schema->columns[i], table.columns[i], in));
-    if (!in.ok()) return Corrupt(fmt::format("bad value of column {}", table.schema->columns[i].name));
+    at = ReadColumn(steps[i], i, at, end, values + i);
+    if (at == nullptr) return BadColumn(i);
   }
-  return base::Ok();
+  at_ = at;
+  return true;
 }
 
-Value RowDecoder::ReadValue(const mysql::Column& column, const WireColumn& wire, Cursor& in) {
+Value RowDecoder::ReadOther(std::size_t column, Cursor& in) {
+  const mysql::Column& schema = table_->schema->columns[column];
+  const WireColumn& wire = table_->columns[column];
   switch (wire.type) {
-    case WireType::kTiny: return Integer(in.U8(), 1, column.is_unsigned);
-    case WireType::kShort: return Integer(in.U16(), 2, column.is_unsigned);
-    case WireType::kInt24: return Integer(in.Little(3), 3, column.is_unsigned);
-    case WireType::kLong: return Integer(in.U32(), 4, column.is_unsigned);
-    case WireType::kLongLong: return Integer(in.U64(), 8, column.is_unsigned);
-    case WireType::kFloat: return Value::Float(in.Int<float>());
-    case WireType::kDouble: return Value::Double(in.Int<double>());
-    case WireType::kYear: return Year(in.U8(), column.is_unsigned);
+    case WireType::kYear: return Year(in.U8(), schema.is_unsigned);
     case WireType::kBit: return Value::UInt(in.Big((wire.size + 7u) / 8));
-    case WireType::kEnum:
     case WireType::kSet: return Value::UInt(in.Little(wire.size));
-    case WireType::kNewDecimal: return Value::Bytes(ReadDecimal(in, wire.size, wire.scale, arena_));
-    case WireType::kDate:
-    case WireType::kNewDate:
     case WireType::kTime:
-    case WireType::kTime2:
     case WireType::kDateTime:
-    case WireType::kDateTime2:
-    case WireType::kTimestamp:
-    case WireType::kTimestamp2: return ReadTemporal(column, wire, in);
+    case WireType::kTimestamp: return ReadOldTemporal(wire.type, schema.fraction, in);
+    case WireType::kString:
     case WireType::kVarchar:
-    case WireType::kVarString:
-    case WireType::kString: return ReadString(column, wire, in);
+    case WireType::kVarString: return ReadPadded(schema.type, wire.size, in);
     case WireType::kVarcharCompressed: return ReadCompressed(in.Bytes(in.Little(wire.size > 255 ? 2 : 1)), in);
     case WireType::kBlobCompressed: return ReadCompressed(in.Bytes(in.Little(wire.size)), in);
     case WireType::kJson: {
       const std::string_view stored = in.Bytes(in.Little(wire.size));
-      if (differs_.empty()) return ReadJson(stored, in);
-      const auto index = static_cast<std::size_t>(&column - first_column_);
-      if (differs_[index]) return ReadJsonDifferences(index, stored, in);
-      json_before_[index] = stored;
+      if (partial_ && differs_[column]) return ReadJsonDifferences(column, stored, in);
+      if (partial_) json_before_[column] = stored;
       return ReadJson(stored, in);
     }
-    case WireType::kTinyBlob:
-    case WireType::kMediumBlob:
-    case WireType::kLongBlob:
-    case WireType::kBlob:
-    case WireType::kGeometry:
-    case WireType::kVector: return Value::Bytes(in.Bytes(in.Little(wire.size)));
-    case WireType::kNull:
-    case WireType::kTypedArray: break;
+    default: break;  // no server writes it, or not with such metadata
   }
   in.Fail();
   return Value::Null();
 }
 
-Value RowDecoder::ReadString(const mysql::Column& column, const WireColumn& wire, Cursor& in) {
-  const std::string_view stored = in.Bytes(in.Little(wire.size > 255 ? 2 : 1));
-  if (!in.ok() || stored.size() > wire.size) {
-    in.Fail();
-    return Value::Null();
+// Servers cut trailing zero bytes of BINARY(n) in the binlog; SELECT shows all n.
+Value RowDecoder::ReadPadded(mysql::ColumnType type, std::uint16_t bytes, Cursor& in) {
+  const std::string_view stored = in.Bytes(in.Little(bytes > 255 ? 2 : 1));
+  if (stored.size() > bytes) in.Fail();
+  if (!in.ok()) return Value::Null();
+  std::string_view whole = stored;
+  if (stored.size() < bytes) {
+    char* padded = arena_.Allocate(bytes);
+    std::memcpy(padded, stored.data(), stored.size());
+    std::memset(padded + stored.size(), 0, bytes - stored.size());
+    whole = {padded, bytes};
   }
-  // Servers cut trailing zero bytes of BINARY(n) in the binlog; SELECT shows all n.
-  if (column.type != mysql::ColumnType::kBinary || stored.size() == wire.size) return Value::Bytes(stored);
-  char* padded = arena_.Allocate(wire.size);
-  std::memcpy(padded, stored.data(), stored.size());
-  std::memset(padded + stored.size(), 0, wire.size - stored.size());
-  return Value::Bytes({padded, wire.size});
+  switch (type) {
+    case mysql::ColumnType::kUuid: return Value::Bytes(UuidText(whole, arena_));
+    case mysql::ColumnType::kInet4: return Value::Bytes(Inet4Text(whole, arena_));
+    case mysql::ColumnType::kInet6: return Value::Bytes(Inet6Text(whole, arena_));
+    default: return Value::Bytes(whole);
+  }
 }
 
-Value RowDecoder::ReadTemporal(const mysql::Column& column, const WireColumn& wire, Cursor& in) {
-  const unsigned fraction = column.fraction;  // of the new forms it equals the metadata's; MatchTableMap saw to it
+Value RowDecoder::ReadOldTemporal(WireType type, unsigned fraction, Cursor& in) {
   if (fraction > 6) in.Fail();
   if (!in.ok()) return Value::Null();
-  switch (wire.type) {
+  switch (type) {
     case WireType::kTime: return Value::Bytes(ReadTimeOld(in, fraction, arena_));
-    case WireType::kTime2: return Value::Bytes(ReadTime2(in, fraction, arena_));
     case WireType::kDateTime: return Value::Bytes(ReadDateTimeOld(in, fraction, arena_));
-    case WireType::kDateTime2: return Value::Bytes(ReadDateTime2(in, fraction, arena_));
-    case WireType::kTimestamp: return Value::Bytes(ReadTimestampOld(in, fraction, arena_));
-    case WireType::kTimestamp2: return Value::Bytes(ReadTimestamp2(in, fraction, arena_));
-    default: return Value::Bytes(ReadDate(in, arena_));
+    default: return Value::Bytes(ReadTimestampOld(in, fraction, arena_));
   }
+}
+
+void RowDecoder::CheckJson(base::Status status, Cursor& in) {
+  if (status.ok()) return;
+  in.Fail();
+  if (status.code() == base::Code::kRefused) refused_ = std::move(status);
 }
 
 Value RowDecoder::ReadJson(std::string_view binary, Cursor& in) {
-  json_.clear();
-  if (in.ok() && !AppendJsonText(binary, json_).ok()) in.Fail();
-  return Value::Bytes(arena_.Copy(json_));
+  scratch_.clear();
+  if (in.ok()) CheckJson(AppendJson(binary, json_form_, scratch_), in);
+  return Value::Bytes(arena_.Copy(scratch_));
 }
 
 Value RowDecoder::ReadJsonDifferences(std::size_t column, std::string_view stored, Cursor& in) {
   if (before_.values[column].is_absent()) return Value::Absent();
-  json_.clear();
+  scratch_.clear();
   if (before_.values[column].is_null()) in.Fail();
-  if (in.ok() && !AppendJsonAfterDifferences(json_before_[column], stored, json_).ok()) in.Fail();
-  return Value::Bytes(arena_.Copy(json_));
+  if (in.ok()) CheckJson(AppendJsonAfterDifferences(json_before_[column], stored, json_form_, scratch_), in);
+  return Value::Bytes(arena_.Copy(scratch_));
 }
 
 Value RowDecoder::ReadCompressed(std::string_view stored, Cursor& in) {
-  json_.clear();
-  if (in.ok() && !UncompressColumn(stored, json_).ok()) in.Fail();
-  return Value::Bytes(arena_.Copy(json_));
+  scratch_.clear();
+  if (in.ok() && !UncompressColumn(stored, scratch_).ok()) in.Fail();
+  return Value::Bytes(arena_.Copy(scratch_));
 }
 
 }  // namespace shardlift::binlog

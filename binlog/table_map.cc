@@ -172,6 +172,9 @@ bool Compatible(const mysql::Column& column, const WireColumn& wire) {
     case ColumnType::kJson: return (wire.type == WireType::kJson || IsBlob(wire.type)) && wire.size == 4;
     case ColumnType::kGeometry: return wire.type == WireType::kGeometry && wire.size == 4;
     case ColumnType::kVector: return wire.type == WireType::kVector && wire.size == 4;
+    case ColumnType::kUuid:
+    case ColumnType::kInet6: return wire.type == WireType::kString && wire.size == 16;
+    case ColumnType::kInet4: return wire.type == WireType::kString && wire.size == 4;
     case ColumnType::kUnknown: return false;
   }
   return false;
@@ -270,6 +273,7 @@ base::Result<std::shared_ptr<const TableMap>> MatchTableMap(const TableMapEvent&
   auto map = std::make_shared<TableMap>();
   map->schema = &schema;
   map->columns = event.columns;
+  map->steps = MakeReadSteps(schema.columns, event.columns);
   return std::shared_ptr<const TableMap>(std::move(map));
 }
 

@@ -103,11 +103,49 @@ struct TableMapName {
 base::Result<TableMapName> ParseTableMapName(const Event& event, const Format& format);
 base::Result<TableMapEvent> ParseTableMap(const Event& event, const Format& format);
 
+// How RowDecoder reads one column: made once for a table, so that no value costs a look at its types.
+struct ReadStep {
+  enum class Kind : std::uint8_t {
+    kInt8,
+    kInt16,
+    kInt24,
+    kInt32,
+    kInt64,
+    kUInt8,
+    kUInt16,
+    kUInt24,
+    kUInt32,
+    kUInt64,
+    kFloat,
+    kDouble,
+    kDate,
+    kTime2,
+    kDateTime2,
+    kTimestamp2,
+    kDecimal,
+    kBytes8,  // a length of so many bits, then the value
+    kBytes16,
+    kBytes24,
+    kBytes32,
+    kOther,  // RowDecoder::ReadOther
+  };
+  Kind kind = Kind::kOther;
+  std::uint8_t bytes = 0;       // of the value, or of its length; kOther: 0
+  std::uint8_t fraction = 0;    // digits behind the point; kDecimal: its scale
+  std::uint8_t precision = 0;   // kDecimal
+  std::uint32_t bytes_max = 0;  // kBytes...: of the value
+};
+
 // A wanted table as one TABLE_MAP shows it: what the row decoder works with.
 struct TableMap {
   const mysql::TableSchema* schema = nullptr;
   std::vector<WireColumn> columns;  // as many as schema->columns
+  std::vector<ReadStep> steps;      // as many
+  bool json_as_sql = false;         // MySQL's JSON values are SQL expressions, not text
 };
+
+// `columns` as the schema and as the event have them.
+std::vector<ReadStep> MakeReadSteps(const std::vector<mysql::Column>& columns, const std::vector<WireColumn>& wire);
 
 // kRefused, with the reason and without a place, when the event's columns are not those of `schema`.
 base::Result<std::shared_ptr<const TableMap>> MatchTableMap(const TableMapEvent& event,

@@ -1,120 +1,72 @@
 #include "binlog/temporal.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+
+#include "binlog/digits.h"
 
 namespace shardlift::binlog {
 namespace {
 
 constexpr unsigned kPowersOf10[7] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
-// "00" to "99".
-constexpr auto kPairs = [] {
-  std::array<char, 200> pairs{};
-  for (std::size_t i = 0; i < 100; ++i) {
-    pairs[2 * i] = static_cast<char>('0' + i / 10);
-    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
-  }
-  return pairs;
-}();
+constexpr unsigned kMicrosPerUnit[4] = {0, 10000, 100, 1};  // by bytes of the fraction
+constexpr unsigned kHourMax = 838;
 
-inline char* Digits(unsigned value, unsigned width, char* out) {
-  unsigned i = width;
-  for (; i >= 2; i -= 2) {
-    std::memcpy(out + i - 2, &kPairs[2 * (value % 100)], 2);
-    value /= 100;
-  }
-  if (i == 1) *out = static_cast<char>('0' + value % 10);
-  return out + width;
+// Calls between these small functions, and parts passed through memory, would cost as much as their work.
+#define SL_INLINE [[gnu::always_inline]] inline
+
+SL_INLINE std::uint64_t LoadBig(const char* at, unsigned bytes) {
+  std::uint64_t value = 0;
+  for (unsigned i = 0; i < bytes; ++i) value = (value << 8) | static_cast<unsigned char>(at[i]);
+  return value;
 }
+SL_INLINE std::uint64_t LoadBig24(const char* at) { return LoadBig(at, 3); }
+SL_INLINE std::uint64_t LoadBig32(const char* at) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, at, sizeof(value));
+  return __builtin_bswap32(value);
+}
+inline bool ValidDate(const TimeParts& p) { return p.year <= 9999 && p.month <= 12 && p.day <= 31; }
+inline bool ValidClock(const TimeParts& p) { return p.minute <= 59 && p.second <= 59 && p.micros <= 999999; }
+inline bool ValidDateTime(const TimeParts& p) { return ValidDate(p) && p.hour <= 23 && ValidClock(p); }
 
-bool ValidDate(const TimeParts& p) { return p.year <= 9999 && p.month <= 12 && p.day <= 31; }
-bool ValidClock(const TimeParts& p) { return p.minute <= 59 && p.second <= 59 && p.micros <= 999999; }
-bool ValidDateTime(const TimeParts& p) { return ValidDate(p) && p.hour <= 23 && ValidClock(p); }
-
-// The fraction of the new forms: (fraction + 1) / 2 bytes, big-endian, in units of 10^-2, 10^-4 or 10^-6.
-unsigned ReadFraction(Cursor& in, unsigned fraction) {
+// The fraction of the new forms: (fraction + 1) / 2 bytes, big-endian, in units of 10^-2, 10^-4 or 10^-6 seconds. More
+// than 999999: no server stores it.
+SL_INLINE unsigned FractionMicros(const char* stored, unsigned fraction) {
   const unsigned bytes = (fraction + 1) / 2;
-  const auto value = static_cast<unsigned>(in.Big(bytes));
-  const unsigned units = kPowersOf10[std::size_t{2} * bytes];
-  if (value >= units) in.Fail();
-  return in.ok() ? value * (kPowersOf10[6] / units) : 0;
+  return static_cast<unsigned>(std::min<std::uint64_t>(LoadBig(stored, bytes) * kMicrosPerUnit[bytes], 1000000));
 }
 
-// Days since 1970-01-01 to a Gregorian date, by 400-year eras that start on 1 March.
-void CivilFromDays(std::uint32_t days, TimeParts& parts) {
-  const std::uint32_t shifted = days + 719468;
-  const std::uint32_t era = shifted / 146097;
-  const std::uint32_t day_of_era = shifted % 146097;
-  const std::uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::uint32_t month_from_march = (5 * day_of_year + 2) / 153;
-  parts.day = static_cast<unsigned>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-  parts.month = static_cast<unsigned>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-  parts.year = static_cast<unsigned>(year_of_era + era * 400 + (parts.month <= 2 ? 1 : 0));
-}
-
-std::string_view TimestampText(std::uint64_t seconds, unsigned micros, unsigned fraction, Arena& arena) {
-  TimeParts parts;
-  if (seconds != 0 || micros != 0) {  // 0 is how the zero date is stored
-    CivilFromDays(static_cast<std::uint32_t>(seconds / 86400), parts);
-    parts.hour = static_cast<unsigned>(seconds % 86400 / 3600);
-    parts.minute = static_cast<unsigned>(seconds % 3600 / 60);
-    parts.second = static_cast<unsigned>(seconds % 60);
-    parts.micros = micros;
-  }
-  char* out = arena.Allocate(kTemporalTextBytesMax);
-  return {out, WriteDateTime(parts, fraction, out)};
-}
-
-std::string_view DateTimeText(Cursor& in, const TimeParts& parts, unsigned fraction, Arena& arena) {
-  if (!ValidDateTime(parts)) in.Fail();
-  if (!in.ok()) return {};
-  char* out = arena.Allocate(kTemporalTextBytesMax);
-  return {out, WriteDateTime(parts, fraction, out)};
-}
-
-std::string_view TimeText(Cursor& in, const TimeParts& parts, unsigned fraction, Arena& arena) {
-  if (parts.hour > 838 || !ValidClock(parts)) in.Fail();
-  if (!in.ok()) return {};
-  char* out = arena.Allocate(kTemporalTextBytesMax);
-  return {out, WriteTime(parts, fraction, out)};
-}
-
-}  // namespace
-
-std::size_t WriteDate(const TimeParts& parts, char* out) {
-  char* p = Digits(parts.year, 4, out);
+SL_INLINE char* PutDate(const TimeParts& parts, char* p) {
+  p = WriteTwoDigits(parts.year / 100, p);
+  p = WriteTwoDigits(parts.year % 100, p);
   *p++ = '-';
-  p = Digits(parts.month, 2, p);
+  p = WriteTwoDigits(parts.month, p);
   *p++ = '-';
-  p = Digits(parts.day, 2, p);
-  return static_cast<std::size_t>(p - out);
+  return WriteTwoDigits(parts.day, p);
 }
 
-std::size_t WriteTime(const TimeParts& parts, unsigned fraction, char* out) {
-  char* p = out;
+SL_INLINE char* PutTime(const TimeParts& parts, unsigned fraction, char* p) {
   if (parts.negative) *p++ = '-';
-  p = Digits(parts.hour, parts.hour >= 100 ? 3 : 2, p);
+  p = parts.hour >= 100 ? WriteDigits(parts.hour, 3, p) : WriteTwoDigits(parts.hour, p);
   *p++ = ':';
-  p = Digits(parts.minute, 2, p);
+  p = WriteTwoDigits(parts.minute, p);
   *p++ = ':';
-  p = Digits(parts.second, 2, p);
-  if (fraction > 0) {
-    *p++ = '.';
-    p = Digits(parts.micros / kPowersOf10[6 - fraction], fraction, p);
-  }
-  return static_cast<std::size_t>(p - out);
+  p = WriteTwoDigits(parts.second, p);
+  if (fraction == 0) return p;
+  *p++ = '.';
+  WriteDigits(parts.micros, 6, p);  // there is room for all six
+  return p + fraction;
 }
 
-std::size_t WriteDateTime(const TimeParts& parts, unsigned fraction, char* out) {
-  std::size_t n = WriteDate(parts, out);
-  out[n++] = ' ';
-  return n + WriteTime(parts, fraction, out + n);
+SL_INLINE char* PutDateTime(const TimeParts& parts, unsigned fraction, char* p) {
+  p = PutDate(parts, p);
+  *p++ = ' ';
+  return PutTime(parts, fraction, p);
 }
 
-bool UnpackDateTime(std::int64_t packed, TimeParts& parts) {
+SL_INLINE bool SplitDateTime(std::int64_t packed, TimeParts& parts) {
   if (packed < 0) return false;
   parts.micros = static_cast<unsigned>(packed & 0xffffff);
   const std::int64_t whole = packed >> 24;
@@ -128,6 +80,64 @@ bool UnpackDateTime(std::int64_t packed, TimeParts& parts) {
   return ValidDateTime(parts);
 }
 
+// Days since 1970-01-01 to a Gregorian date, by 400-year eras that start on 1 March.
+SL_INLINE void CivilFromDays(std::uint32_t days, TimeParts& parts) {
+  const std::uint32_t shifted = days + 719468;
+  const std::uint32_t era = shifted / 146097;
+  const std::uint32_t day_of_era = shifted % 146097;
+  const std::uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const std::uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::uint32_t month_from_march = (5 * day_of_year + 2) / 153;
+  parts.day = static_cast<unsigned>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
+  parts.month = static_cast<unsigned>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
+  parts.year = static_cast<unsigned>(year_of_era + era * 400 + (parts.month <= 2 ? 1 : 0));
+}
+
+SL_INLINE char* PutTimestamp(std::uint64_t seconds, unsigned micros, unsigned fraction, char* out) {
+  TimeParts parts;
+  if (seconds != 0 || micros != 0) {  // 0 is how the zero date is stored
+    CivilFromDays(static_cast<std::uint32_t>(seconds / 86400), parts);
+    parts.hour = static_cast<unsigned>(seconds % 86400 / 3600);
+    parts.minute = static_cast<unsigned>(seconds % 3600 / 60);
+    parts.second = static_cast<unsigned>(seconds % 60);
+    parts.micros = micros;
+  }
+  return PutDateTime(parts, fraction, out);
+}
+
+std::string_view TimestampText(std::uint64_t seconds, unsigned micros, unsigned fraction, Arena& arena) {
+  char* out = arena.Allocate(kTemporalTextBytesMax);
+  return {out, static_cast<std::size_t>(PutTimestamp(seconds, micros, fraction, out) - out)};
+}
+
+std::string_view DateTimeText(Cursor& in, const TimeParts& parts, unsigned fraction, Arena& arena) {
+  if (!ValidDateTime(parts)) in.Fail();
+  if (!in.ok()) return {};
+  char* out = arena.Allocate(kTemporalTextBytesMax);
+  return {out, static_cast<std::size_t>(PutDateTime(parts, fraction, out) - out)};
+}
+
+std::string_view TimeText(Cursor& in, const TimeParts& parts, unsigned fraction, Arena& arena) {
+  if (parts.hour > kHourMax || !ValidClock(parts)) in.Fail();
+  if (!in.ok()) return {};
+  char* out = arena.Allocate(kTemporalTextBytesMax);
+  return {out, static_cast<std::size_t>(PutTime(parts, fraction, out) - out)};
+}
+
+}  // namespace
+
+std::size_t WriteDate(const TimeParts& parts, char* out) { return static_cast<std::size_t>(PutDate(parts, out) - out); }
+
+std::size_t WriteTime(const TimeParts& parts, unsigned fraction, char* out) {
+  return static_cast<std::size_t>(PutTime(parts, fraction, out) - out);
+}
+
+std::size_t WriteDateTime(const TimeParts& parts, unsigned fraction, char* out) {
+  return static_cast<std::size_t>(PutDateTime(parts, fraction, out) - out);
+}
+
+bool UnpackDateTime(std::int64_t packed, TimeParts& parts) { return SplitDateTime(packed, parts); }
+
 bool UnpackTime(std::int64_t packed, TimeParts& parts) {
   parts.negative = packed < 0;
   const std::uint64_t magnitude =
@@ -137,27 +147,26 @@ bool UnpackTime(std::int64_t packed, TimeParts& parts) {
   parts.hour = static_cast<unsigned>((whole >> 12) & 1023);
   parts.minute = static_cast<unsigned>((whole >> 6) & 63);
   parts.second = static_cast<unsigned>(whole & 63);
-  return parts.hour <= 838 && ValidClock(parts);
+  return parts.hour <= kHourMax && ValidClock(parts);
 }
 
-std::string_view ReadDate(Cursor& in, Arena& arena) {
-  const auto raw = static_cast<unsigned>(in.Little(3));
+std::size_t WriteStoredDate(const char* stored, char* out) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(stored[i])); };
+  const unsigned raw = byte(0) | (byte(1) << 8) | (byte(2) << 16);
   TimeParts parts;
   parts.day = raw & 31;
   parts.month = (raw >> 5) & 15;
   parts.year = raw >> 9;
-  if (!ValidDate(parts)) in.Fail();
-  if (!in.ok()) return {};
-  char* out = arena.Allocate(kTemporalTextBytesMax);
-  return {out, WriteDate(parts, out)};
+  return ValidDate(parts) ? static_cast<std::size_t>(PutDate(parts, out) - out) : 0;
 }
 
-std::string_view ReadTime2(Cursor& in, unsigned fraction, Arena& arena) {
+std::size_t WriteStoredTime2(const char* stored, unsigned fraction, char* out) {
   // Whole and fraction together are one number with an offset, so that negative times sort first: a negative time with
   // a fraction has its whole part one lower and the fraction counted up from there.
   const unsigned bytes = (fraction + 1) / 2;
   const std::int64_t offset = std::int64_t{1} << (8 * bytes + 23);
-  const std::int64_t raw = static_cast<std::int64_t>(in.Big(3 + bytes)) - offset;
+  const std::int64_t raw =
+      static_cast<std::int64_t>((LoadBig24(stored) << (8 * bytes)) | LoadBig(stored + 3, bytes)) - offset;
   const std::int64_t magnitude = raw < 0 ? -raw : raw;
   const std::int64_t whole = magnitude >> (8 * bytes);
   const std::int64_t part = magnitude & ((std::int64_t{1} << (8 * bytes)) - 1);
@@ -166,23 +175,25 @@ std::string_view ReadTime2(Cursor& in, unsigned fraction, Arena& arena) {
   parts.hour = static_cast<unsigned>((whole >> 12) & 1023);
   parts.minute = static_cast<unsigned>((whole >> 6) & 63);
   parts.second = static_cast<unsigned>(whole & 63);
-  const std::int64_t micros = part * (kPowersOf10[6] / kPowersOf10[std::size_t{2} * bytes]);
+  const std::int64_t micros = part * kMicrosPerUnit[bytes];
   parts.micros = static_cast<unsigned>(std::min<std::int64_t>(micros, 1000000));
-  return TimeText(in, parts, fraction, arena);
+  if (parts.hour > kHourMax || !ValidClock(parts)) return 0;
+  return static_cast<std::size_t>(PutTime(parts, fraction, out) - out);
 }
 
-std::string_view ReadDateTime2(Cursor& in, unsigned fraction, Arena& arena) {
-  const std::int64_t whole = static_cast<std::int64_t>(in.Big(5)) - 0x8000000000;
-  const unsigned micros = ReadFraction(in, fraction);
+std::size_t WriteStoredDateTime2(const char* stored, unsigned fraction, char* out) {
+  const std::uint64_t biased = (LoadBig32(stored) << 8) | static_cast<unsigned char>(stored[4]);
+  const unsigned micros = FractionMicros(stored + 5, fraction);
+  if (biased < 0x8000000000) return 0;
   TimeParts parts;
-  if (whole < 0 || !UnpackDateTime(static_cast<std::int64_t>((whole << 24) | micros), parts)) in.Fail();
-  return DateTimeText(in, parts, fraction, arena);
+  if (!SplitDateTime(static_cast<std::int64_t>(((biased - 0x8000000000) << 24) | micros), parts)) return 0;
+  return static_cast<std::size_t>(PutDateTime(parts, fraction, out) - out);
 }
 
-std::string_view ReadTimestamp2(Cursor& in, unsigned fraction, Arena& arena) {
-  const std::uint64_t seconds = in.Big(4);
-  const unsigned micros = ReadFraction(in, fraction);
-  return in.ok() ? TimestampText(seconds, micros, fraction, arena) : std::string_view{};
+std::size_t WriteStoredTimestamp2(const char* stored, unsigned fraction, char* out) {
+  const unsigned micros = FractionMicros(stored + 4, fraction);
+  if (micros > 999999) return 0;
+  return static_cast<std::size_t>(PutTimestamp(LoadBig32(stored), micros, fraction, out) - out);
 }
 
 std::string_view ReadTimeOld(Cursor& in, unsigned fraction, Arena& arena) {

@@ -1,8 +1,10 @@
 // The temporal column types of row events, as the server prints them.
 //
-// Each function reads one stored value and writes its text into the arena. The old forms (types 7, 10, 11, 12: MySQL
-// before 5.6, MariaDB with mysql56_temporal_format=OFF) carry no fraction in their metadata; the caller passes the
-// column's. A value no server stores (month 13, hour 25) fails the cursor.
+// New forms (types 17, 18, 19, and DATE): the WriteStored functions take the bytes of one value, as many as its type
+// and fraction have, write the text and return its size, at most kTemporalTextBytesMax; 0 for a value no server stores
+// (month 13, hour 25). Old forms (types 7, 11, 12: MySQL before 5.6, MariaDB with mysql56_temporal_format=OFF) carry no
+// fraction in their metadata, the caller passes the column's; the Read functions put the text into the arena and fail
+// the cursor for a value no server stores.
 #pragma once
 
 #include <string_view>
@@ -19,10 +21,12 @@ struct TimeParts {
   unsigned micros = 0;
 };
 
-std::string_view ReadDate(Cursor& in, Arena& arena);
-std::string_view ReadTime2(Cursor& in, unsigned fraction, Arena& arena);
-std::string_view ReadDateTime2(Cursor& in, unsigned fraction, Arena& arena);
-std::string_view ReadTimestamp2(Cursor& in, unsigned fraction, Arena& arena);
+inline constexpr std::size_t kTemporalTextBytesMax = 32;
+std::size_t WriteStoredDate(const char* stored, char* out);
+std::size_t WriteStoredTime2(const char* stored, unsigned fraction, char* out);
+std::size_t WriteStoredDateTime2(const char* stored, unsigned fraction, char* out);
+std::size_t WriteStoredTimestamp2(const char* stored, unsigned fraction, char* out);
+
 std::string_view ReadTimeOld(Cursor& in, unsigned fraction, Arena& arena);
 std::string_view ReadDateTimeOld(Cursor& in, unsigned fraction, Arena& arena);
 std::string_view ReadTimestampOld(Cursor& in, unsigned fraction, Arena& arena);
@@ -32,7 +36,6 @@ bool UnpackDateTime(std::int64_t packed, TimeParts& parts);
 bool UnpackTime(std::int64_t packed, TimeParts& parts);
 
 // Writes "YYYY-MM-DD", "[-]HH:MM:SS[.f]" or both; returns the number of bytes written, at most kTemporalTextBytesMax.
-inline constexpr std::size_t kTemporalTextBytesMax = 32;
 std::size_t WriteDate(const TimeParts& parts, char* out);
 std::size_t WriteTime(const TimeParts& parts, unsigned fraction, char* out);
 std::size_t WriteDateTime(const TimeParts& parts, unsigned fraction, char* out);

@@ -1,4 +1,4 @@
-// `shardlift binlog`: looks into binlog files; needs no server and no job.
+// `shardlift binlog`: looks into binlog files; needs no server, but dump may ask one for what the files do not say.
 #include "cmd/binlog.h"
 
 #include <fmt/format.h>
@@ -35,16 +35,20 @@ bool TablePatterns::Match(std::string_view schema, std::string_view table) const
                      [&](const std::string& pattern) { return fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
 }
 
-Status LineWriter::Flush() {
-  std::string_view rest = buffer_;
-  while (!rest.empty()) {
-    const ssize_t n = write(STDOUT_FILENO, rest.data(), rest.size());
+Status WriteToStandardOutput(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       return {Code::kEnvironment, fmt::format("standard output cannot be written: {}", std::strerror(errno))};
     }
-    rest.remove_prefix(static_cast<std::size_t>(n));
+    text.remove_prefix(static_cast<std::size_t>(n));
   }
+  return base::Ok();
+}
+
+Status LineWriter::Flush() {
+  SL_TRY(WriteToStandardOutput(buffer_));
   buffer_.clear();
   return base::Ok();
 }

@@ -29,6 +29,9 @@ class TablePatterns {
   std::vector<std::string> patterns_;
 };
 
+// kEnvironment when the output cannot be written.
+base::Status WriteToStandardOutput(std::string_view text);
+
 // Lines for standard output, written in large pieces.
 class LineWriter {
  public:

@@ -1,8 +1,9 @@
 // Row changes as JSON lines.
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
 
 #include "base/json_text.h"
@@ -10,7 +11,9 @@
 #include "binlog/event_scan.h"
 #include "binlog/row_decoder.h"
 #include "cmd/binlog_dump.h"
+#include "cmd/json_lines.h"
 #include "mapping/charset.h"
+#include "mapping/shown_charset.h"
 
 namespace shardlift::cmd {
 namespace {
@@ -22,54 +25,26 @@ using mysql::ValueKind;
 
 constexpr std::uint64_t kExactInDouble = (std::uint64_t{1} << 53) - 1;
 
-void AppendBase64(std::string_view bytes, std::string& out) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = (group << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (std::size_t j = 0; j < 4; ++j) out += i + j > bytes.size() ? '=' : kAlphabet[(group >> (18 - 6 * j)) & 63];
-  }
-}
-
 // `charset` empty: not known.
-void AppendBytes(std::string_view bytes, std::string_view charset, std::string& out) {
-  out += "{\"b64\":\"";
-  AppendBase64(bytes, out);
+void WriteBytes(std::string_view bytes, std::string_view charset, JsonLines& out) {
+  out.Raw("{\"b64\":");
+  out.Base64(bytes);
   if (charset.empty()) {
-    out += "\",\"charset\":null}";
+    out.Raw(",\"charset\":null}");
   } else {
-    out.append("\",\"charset\":\"").append(charset).append("\"}");
+    out.Raw(",\"charset\":\"");
+    out.Raw(charset);
+    out.Raw("\"}");
   }
 }
 
-template <class T>
-void AppendInteger(T value, bool exact, std::string& out) {
-  char text[24];
-  const auto result = std::to_chars(text, text + sizeof(text), value);
-  if (!exact) out += '"';
-  out.append(text, static_cast<std::size_t>(result.ptr - text));
-  if (!exact) out += '"';
-}
-
-// The shortest digits that read back as the same bits.
-template <class T>
-void AppendFloat(T value, std::string& out) {
-  char text[32];
-  const auto result = std::to_chars(text, text + sizeof(text), value);
-  const bool finite = std::isfinite(value);
-  if (!finite) out += '"';
-  out.append(text, static_cast<std::size_t>(result.ptr - text));
-  if (!finite) out += '"';
-}
-
-// "name": of each column, ready to be written.
+// ,"name": of each column, ready to be written.
 std::vector<std::string> JsonNames(const mysql::TableSchema& schema) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < schema.columns.size(); ++i) {
     const std::string& name = schema.columns[i].name;
-    base::AppendJsonString(mapping::IsUtf8(name) ? name : fmt::format("@{}", i + 1), names.emplace_back());
+    names.emplace_back(",");
+    base::AppendJsonString(mapping::IsUtf8(name) ? name : fmt::format("@{}", i + 1), names.back());
     names.back() += ':';
   }
   return names;
@@ -77,44 +52,41 @@ std::vector<std::string> JsonNames(const mysql::TableSchema& schema) {
 
 class ChangeWriter {
  public:
-  explicit ChangeWriter(std::string& out) : out_(out) {}
+  explicit ChangeWriter(JsonLines& out) : out_(out) {}
 
   // `names` as JsonNames gives them.
   void Image(const binlog::DescribedTable& table, const std::vector<std::string>& names, std::span<const Value> image) {
     if (image.empty()) {
-      out_ += "null";
+      out_.Raw("null");
       return;
     }
-    out_ += '{';
-    bool first = true;
+    out_.Raw("{");
+    std::size_t comma = 1;  // left out before the first
     for (std::size_t i = 0; i < image.size(); ++i) {
       if (image[i].is_absent()) continue;
-      if (!first) out_ += ',';
-      first = false;
-      out_ += names[i];
+      out_.Raw(std::string_view(names[i]).substr(comma));
+      comma = 0;
       OneValue(table.schema->columns[i], table.member_charsets[i], image[i]);
     }
-    out_ += '}';
+    out_.Raw("}");
   }
 
  private:
   void OneValue(const mysql::Column& column, std::string_view member_charset, const Value& value) {
     switch (value.kind) {
       case ValueKind::kAbsent:
-      case ValueKind::kNull: out_ += "null"; return;
+      case ValueKind::kNull: out_.Raw("null"); return;
       case ValueKind::kInt:
-        AppendInteger(value.i,
-                      value.i >= -static_cast<std::int64_t>(kExactInDouble) &&
-                          value.i <= static_cast<std::int64_t>(kExactInDouble),
-                      out_);
+        out_.Number(value.i, value.i < -static_cast<std::int64_t>(kExactInDouble) ||
+                                 value.i > static_cast<std::int64_t>(kExactInDouble));
         return;
       case ValueKind::kUInt:
         if (column.members.empty() || !Members(column, member_charset, value.u)) {
-          AppendInteger(value.u, value.u <= kExactInDouble, out_);
+          out_.Number(value.u, value.u > kExactInDouble);
         }
         return;
-      case ValueKind::kFloat: AppendFloat(value.f, out_); return;
-      case ValueKind::kDouble: AppendFloat(value.d, out_); return;
+      case ValueKind::kFloat: out_.Number(value.f, !std::isfinite(value.f)); return;
+      case ValueKind::kDouble: out_.Number(value.d, !std::isfinite(value.d)); return;
       case ValueKind::kBytes: Bytes(column, value.bytes); return;
     }
   }
@@ -125,38 +97,40 @@ class ChangeWriter {
       case ColumnType::kDate:
       case ColumnType::kTime:
       case ColumnType::kDateTime:
-      case ColumnType::kTimestamp: base::AppendJsonString(bytes, out_); return;
+      case ColumnType::kTimestamp:
+      case ColumnType::kUuid:
+      case ColumnType::kInet4:
+      case ColumnType::kInet6: out_.Plain(bytes); return;
       case ColumnType::kJson: Text(bytes, "utf8mb4"); return;
       default: break;
     }
     if (column.is_text()) {
       Text(bytes, column.charset);
     } else {
-      AppendBytes(bytes, binlog::kBinaryCharset, out_);
+      WriteBytes(bytes, binlog::kBinaryCharset, out_);
     }
   }
 
   void Text(std::string_view bytes, std::string_view charset) {
     const mapping::Charset known = charset.empty() ? mapping::Charset::kUtf8 : mapping::FindCharset(charset);
-    if (known == mapping::Charset::kUtf8 && mapping::IsUtf8(bytes)) {
-      base::AppendJsonString(bytes, out_);
-    } else if (known != mapping::Charset::kUtf8 && Convert(bytes, charset)) {
-      base::AppendJsonString(converted_, out_);
-    } else {
-      AppendBytes(bytes, charset, out_);
+    const bool written = known == mapping::Charset::kUtf8 ? out_.StringIfUtf8(bytes) : Convert(bytes, charset);
+    if (!written) {
+      WriteBytes(bytes, charset, out_);
+    } else if (known != mapping::Charset::kUtf8) {
+      out_.String(converted_);
     }
   }
 
   bool Convert(std::string_view bytes, std::string_view charset) {
     converted_.clear();
-    const mapping::Charset known = mapping::FindCharset(charset);
-    return known != mapping::Charset::kUnsupported && mapping::AppendUtf8(known, bytes, &converted_);
+    return mapping::AppendShownText(charset, bytes, &converted_);
   }
 
   // The names of an ENUM's or SET's value; false when the column does not have such a member.
   bool Members(const mysql::Column& column, std::string_view charset, std::uint64_t value) {
     const std::size_t count = column.members.size();
-    std::string names;
+    std::string& names = members_;
+    names.clear();
     const auto add = [&](std::size_t index) {
       const std::string& member = column.members[index];
       if (charset.empty() ? !mapping::IsUtf8(member) : !Convert(member, charset)) return false;
@@ -173,17 +147,19 @@ class ChangeWriter {
         if (!add(i)) return false;
       }
     }
-    base::AppendJsonString(names, out_);
+    out_.String(names);
     return true;
   }
 
-  std::string& out_;
+  JsonLines& out_;
   std::string converted_;
+  std::string members_;
 };
 
 class ChangeVisitor : public binlog::EventVisitor {
  public:
-  ChangeVisitor(const DumpFile& file, LineWriter& out) : file_(file), out_(out), writer_(out.line()) {
+  ChangeVisitor(const DumpFile& file, std::uint64_t file_number, LiveSchemas* live, JsonLines& out)
+      : file_(file), file_number_(file_number), live_(live), out_(out), writer_(out) {
     base::AppendJsonString(file.path, file_json_);
   }
 
@@ -204,6 +180,11 @@ class ChangeVisitor : public binlog::EventVisitor {
   bool WantsTable(const binlog::TableMapName& name) override {
     return file_.filter.tables.Match(name.schema, name.table);
   }
+  base::Result<const mysql::TableSchema*> KnownSchema(const binlog::ScannedEvent& event,
+                                                      const binlog::TableMapName& name) override {
+    if (live_ == nullptr) return nullptr;
+    return live_->Find(name.schema, name.table, file_number_, event.offset);
+  }
   Status OnMySqlGtid(const binlog::ScannedEvent&, const mysql::Gtid& gtid) override {
     gtid_json_ = gtid.number == 0 ? "null" : fmt::format("\"{}\"", gtid.ToText());
     gtid_wanted_ = !file_.filter.gtids || file_.filter.gtids->Match(gtid);
@@ -215,6 +196,7 @@ class ChangeVisitor : public binlog::EventVisitor {
     return base::Ok();
   }
   Status OnTable(const binlog::DescribedTable& table) override {
+    if (live_ != nullptr) live_->Report(table);
     std::string name = ",\"schema\":";
     AppendName(table.schema->name.schema, name);
     name += ",\"table\":";
@@ -228,17 +210,20 @@ class ChangeVisitor : public binlog::EventVisitor {
     if (!wanted || !file_.filter.MatchPlace(event.offset, event.timestamp_seconds())) return base::Ok();
     static constexpr std::string_view kOps[] = {"insert", "update", "delete"};
     const TableText& text = tables_[static_cast<std::size_t>(table.number)];
-    head_ = fmt::format("{{\"file\":{},\"pos\":{},\"gtid\":{},\"ts\":{}{},\"op\":\"{}\",\"before\":", file_json_,
-                        event.offset, gtid_json_, event.timestamp_seconds(), text.name,
-                        kOps[static_cast<std::size_t>(kind.op)]);
-    return decoder_.Decode(table, kind.op, kind.partial, data, [&](const binlog::RowChange& change) {
-      out_.line() += head_;
-      writer_.Image(table, text.columns, change.before);
-      out_.line() += ",\"after\":";
-      writer_.Image(table, text.columns, change.after);
-      out_.line() += "}\n";
-      return out_.MaybeFlush();
-    });
+    head_.clear();
+    fmt::format_to(std::back_inserter(head_), R"({{"file":{},"pos":{},"gtid":{},"ts":{}{},"op":"{}","before":)",
+                   file_json_, event.offset, gtid_json_, event.timestamp_seconds(), text.name,
+                   kOps[static_cast<std::size_t>(kind.op)]);
+    SL_TRY(decoder_.Begin(table, kind.op, kind.partial, data));
+    while (decoder_.Next()) {
+      out_.Raw(head_);
+      writer_.Image(table, text.columns, decoder_.row().before);
+      out_.Raw(",\"after\":");
+      writer_.Image(table, text.columns, decoder_.row().after);
+      out_.Raw("}\n");
+      SL_TRY(out_.MaybeFlush());
+    }
+    return decoder_.status();
   }
 
  private:
@@ -246,12 +231,16 @@ class ChangeVisitor : public binlog::EventVisitor {
     if (mapping::IsUtf8(name)) {
       base::AppendJsonString(name, out);
     } else {
-      AppendBytes(name, {}, out);
+      std::string digits((name.size() + 2) / 3 * 4, '\0');
+      WriteBase64(name, digits.data());
+      out += fmt::format("{{\"b64\":\"{}\",\"charset\":null}}", digits);
     }
   }
 
   const DumpFile& file_;
-  LineWriter& out_;
+  const std::uint64_t file_number_;
+  LiveSchemas* const live_;
+  JsonLines& out_;
   ChangeWriter writer_;
   binlog::RowDecoder decoder_;
   Status incident_;
@@ -266,18 +255,27 @@ class ChangeVisitor : public binlog::EventVisitor {
   std::vector<TableText> tables_;  // by DescribedTable::number
 };
 
-}  // namespace
-
-Status DumpChanges(const std::vector<DumpFile>& files, LineWriter& out) {
+Status DumpFiles(const std::vector<DumpFile>& files, LiveSchemas* live, JsonLines& out) {
   Status incident;
-  for (const DumpFile& file : files) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const DumpFile& file = files[i];
     SL_ASSIGN(const auto reader, binlog::FileReader::Open(file.path));
-    ChangeVisitor visitor(file, out);
+    ChangeVisitor visitor(file, i, live, out);
     SL_TRY(binlog::EventScan(visitor).Scan(*reader));
     SL_TRY(DamageOf(*reader));
     if (incident.ok()) incident = visitor.incident();
   }
   return incident;
+}
+
+}  // namespace
+
+Status DumpChanges(const std::vector<DumpFile>& files, LiveSchemas* live) {
+  JsonLines out;
+  Status status = DumpFiles(files, live, out);
+  // What was read before a damage is shown all the same.
+  SL_TRY(out.Flush());
+  return status;
 }
 
 }  // namespace shardlift::cmd

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <memory>
 
+#include "binlog/event_scan.h"
 #include "binlog/file_set.h"
 #include "cmd/support.h"
 
@@ -25,7 +26,39 @@ struct DumpFlags {
   std::string from_time, to_time;
   bool sql = false;
   bool flashback = false;
+  std::string source, job;
 };
+
+// Tells the live schemas of all statements in the files.
+class StatementVisitor : public binlog::EventVisitor {
+ public:
+  StatementVisitor(std::uint64_t file, LiveSchemas& live) : file_(file), live_(live) {}
+  Status OnEvent(const binlog::ScannedEvent& event, bool* wanted) override {
+    const binlog::EventType type = event.type();
+    *wanted = type == binlog::EventType::kQuery || type == binlog::EventType::kMariaQueryCompressed ||
+              type == binlog::EventType::kTransactionPayload;
+    return base::Ok();
+  }
+  Status OnQuery(const binlog::ScannedEvent& event, const binlog::QueryEvent& query) override {
+    live_.AddStatement(file_, event.offset, query.default_schema, query.sql);
+    return base::Ok();
+  }
+
+ private:
+  const std::uint64_t file_;
+  LiveSchemas& live_;
+};
+
+Result<std::unique_ptr<LiveSchemas>> OpenLiveSchemas(const DumpFlags& flags, const std::vector<DumpFile>& files) {
+  if (flags.source.empty()) return std::unique_ptr<LiveSchemas>();
+  SL_ASSIGN(auto live, LiveSchemas::Open(flags.job, flags.source));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    SL_ASSIGN(const auto reader, binlog::FileReader::Open(files[i].path));
+    StatementVisitor visitor(i, *live);
+    SL_TRY(binlog::EventScan(visitor).Scan(*reader));  // a damage is told by the dump itself
+  }
+  return live;
+}
 
 // "2026-01-31 10:00:00" in UTC (a T between is fine, also a Z behind), or unix seconds.
 Result<std::uint32_t> ParseTime(std::string_view flag, const std::string& text) {
@@ -66,8 +99,11 @@ Result<std::vector<DumpFile>> Choose(const DumpFlags& flags) {
 int RunDump(const DumpFlags& flags) {
   const auto files = Choose(flags);
   if (!files.ok()) return Fail(files.status());
+  const auto live = OpenLiveSchemas(flags, *files);
+  if (!live.ok()) return Fail(live.status());
   LineWriter out;
-  Status status = flags.sql || flags.flashback ? DumpSql(*files, flags.flashback, out) : DumpChanges(*files, out);
+  Status status = flags.sql || flags.flashback ? DumpSql(*files, flags.flashback, live->get(), out)
+                                               : DumpChanges(*files, live->get());
   // What was read before a damage is shown all the same.
   if (Status written = out.Flush(); !written.ok()) return Fail(written);
   if (status.ok()) return 0;
@@ -129,9 +165,17 @@ void AddBinlogDump(CLI::App& binlog, int* exit_code) {
   auto* const sql = sub->add_flag("--sql", flags->sql, "SQL that does the committed transactions again");
   sub->add_flag("--flashback", flags->flashback, "SQL that undoes the committed transactions, the last one first")
       ->excludes(sql);
+  auto* const job =
+      sub->add_option("-c,--config", flags->job, "The job file that names --source")->type_name("JOB.json");
+  auto* const source =
+      sub->add_option("--source", flags->source, "Take from this live server what the files do not say of its tables")
+          ->type_name("NAME");
+  source->needs(job);
+  job->needs(source);
   sub->footer(
       "JSON shows changes as the events hold them, rolled back or not; SQL only what was committed. SQL needs "
-      "column names in the\nbinlog (binlog_row_metadata=FULL). The first damage ends it with exit code 1, after "
+      "column names: in the\nbinlog (binlog_row_metadata=FULL), or from the live server (--source NAME -c JOB.json), "
+      "which also tells generated columns.\nThe first damage ends it with exit code 1, after "
       "all that stands before it.");
   sub->callback([flags, exit_code] { *exit_code = RunDump(*flags); });
 }

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "binlog/file_reader.h"
 #include "cmd/binlog.h"
+#include "cmd/binlog_live_schema.h"
 #include "mysql/gtid_set.h"
 #include "mysql/maria_gtid.h"
 
@@ -50,13 +51,13 @@ struct DumpFile {
 };
 
 // Each writes all of `files` in turn, up to the first damage. Ok, or why it ended: kCorrupt and kRefused with the
-// place. One JSON object for each row change, as the events hold them.
-base::Status DumpChanges(const std::vector<DumpFile>& files, LineWriter& out);
+// place. One JSON object for each row change, as the events hold them. `live`, may be null: what the files do not say.
+base::Status DumpChanges(const std::vector<DumpFile>& files, LiveSchemas* live);
 // Why the file cannot be read to its end, as kCorrupt whatever it is; kEnvironment when reading failed. Ok: it was.
 base::Status DamageOf(const binlog::FileReader& reader);
 
 // The statements that do the committed transactions again; or, `flashback`, that undo them, last one first.
 // kRefused where SQL would not be exact; then, for a flashback, nothing is written.
-base::Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LineWriter& out);
+base::Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LiveSchemas* live, LineWriter& out);
 
 }  // namespace shardlift::cmd

@@ -37,20 +37,11 @@ void AppendHex(std::string_view bytes, std::string& out) {
   out += '\'';
 }
 
-void AppendQuoted(std::string_view utf8, std::string& out) {
-  out += '\'';
-  for (const char c : utf8) {
-    switch (c) {
-      case '\0': out += "\\0"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\x1a': out += "\\Z"; break;
-      case '\'':
-      case '\\': out += '\\'; [[fallthrough]];
-      default: out += c;
-    }
-  }
-  out += '\'';
+// With an exponent it is a DOUBLE to the server, which keeps the sign of zero.
+void AppendDouble(double value, std::string& out) {
+  const std::string text = fmt::format("{}", value);
+  out += text;
+  if (text.find('e') == std::string::npos) out += "e0";
 }
 
 // A literal of exactly this value. Text that is no UTF-8, or of another character set, goes as its bytes.
@@ -61,8 +52,8 @@ void AppendLiteral(const mysql::Column& column, const Value& value, std::string&
     case ValueKind::kInt: out += fmt::format("{}", value.i); return;
     case ValueKind::kUInt: out += fmt::format("{}", value.u); return;
     // As a double: the same number, and a comparison with the column finds it.
-    case ValueKind::kFloat: out += fmt::format("{}", static_cast<double>(value.f)); return;
-    case ValueKind::kDouble: out += fmt::format("{}", value.d); return;
+    case ValueKind::kFloat: AppendDouble(static_cast<double>(value.f), out); return;
+    case ValueKind::kDouble: AppendDouble(value.d, out); return;
     case ValueKind::kBytes: break;
   }
   switch (column.type) {
@@ -70,29 +61,56 @@ void AppendLiteral(const mysql::Column& column, const Value& value, std::string&
     case ColumnType::kDate:
     case ColumnType::kTime:
     case ColumnType::kDateTime:
-    case ColumnType::kTimestamp: AppendQuoted(value.bytes, out); return;
-    case ColumnType::kJson:
-      out += "CAST(";
-      AppendQuoted(value.bytes, out);
-      out += " AS JSON)";
+    case ColumnType::kTimestamp:
+    case ColumnType::kUuid:
+    case ColumnType::kInet4:
+    case ColumnType::kInet6: mysql::AppendTextLiteral(value.bytes, out); return;
+    case ColumnType::kJson:  // MySQL's is SQL already, MariaDB's is no such type
+      out += value.bytes;
       return;
     default: break;
   }
   const bool utf8 = column.charset == "utf8mb4" || column.charset == "utf8mb3" || column.charset == "ascii";
   if (column.is_text() && utf8 && mapping::IsUtf8(value.bytes)) {
-    AppendQuoted(value.bytes, out);
+    mysql::AppendTextLiteral(value.bytes, out);
   } else {
     if (column.is_text() && !column.charset.empty()) {
-      out.append("_").append(column.charset == "utf8mb3" ? "utf8" : column.charset).append(" ");
+      out.append("_").append(column.charset).append(" ");
     }
     AppendHex(value.bytes, out);
   }
 }
 
+// What of a row is so exactly this value. `=` alone compares text by its collation, a SET as a DOUBLE, and JSON by what
+// it means.
+void AppendEquals(const mysql::Column& column, const Value& value, bool is_key, std::string& out) {
+  const std::string name = mysql::QuoteIdentifier(column.name);
+  if (value.is_null()) {
+    out += name + " IS NULL";
+    return;
+  }
+  const bool shapeless = column.type == ColumnType::kGeometry || column.type == ColumnType::kVector;
+  if (column.type == ColumnType::kSet) {
+    out += fmt::format("{}|0 = {}", name, value.u);
+  } else if (column.is_text() && !is_key) {
+    out += fmt::format("CAST({} AS BINARY) = ", name);
+    AppendHex(value.bytes, out);
+  } else if (shapeless) {
+    out += fmt::format("HEX({}) = HEX(", name);
+    AppendHex(value.bytes, out);
+    out += ')';
+  } else if (column.type == ColumnType::kJson) {
+    out += fmt::format("CAST({} AS CHAR) = CAST({} AS CHAR)", name, value.bytes);
+  } else {
+    out += name + " = ";
+    AppendLiteral(column, value, out);
+  }
+}
+
 Status NoNames(const mysql::TableSchema& table) {
-  return {Code::kRefused, fmt::format("the binlog does not name the columns of {}, so no SQL can be written; leave the "
-                                      "table out with --table, or set binlog_row_metadata=FULL on the server and use "
-                                      "later files",
+  return {Code::kRefused, fmt::format("the binlog does not name the columns of {}, so no SQL can be written; let a "
+                                      "server name them with --source, leave the table out with --table, or set "
+                                      "binlog_row_metadata=FULL on the server and use later files",
                                       table.name.Text())};
 }
 
@@ -117,8 +135,9 @@ class StatementWriter {
     std::string columns;
     std::string values;
     for (std::size_t i = 0; i < image.size(); ++i) {
+      if (table.columns[i].generated) continue;
       if (image[i].is_absent()) return Lacking(table);
-      if (i > 0) columns += ", ", values += ", ";
+      if (!columns.empty()) columns += ", ", values += ", ";
       columns += mysql::QuoteIdentifier(table.columns[i].name);
       AppendLiteral(table.columns[i], image[i], values);
     }
@@ -135,6 +154,7 @@ class StatementWriter {
     out += fmt::format("UPDATE {} SET ", table.name.Quoted());
     bool first = true;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (table.columns[i].generated) continue;
       if (wanted[i].is_absent()) {
         if (backwards && !present[i].is_absent()) return Lacking(table);
         continue;  // not changed
@@ -146,7 +166,9 @@ class StatementWriter {
       AppendLiteral(table.columns[i], wanted[i], out);
     }
     if (first) {  // nothing changes; the row is named all the same
-      const std::string name = mysql::QuoteIdentifier(table.columns[0].name);
+      const auto plain = std::find_if(table.columns.begin(), table.columns.end(),
+                                      [](const mysql::Column& column) { return !column.generated; });
+      const std::string name = mysql::QuoteIdentifier(plain->name);
       out += fmt::format("{} = {}", name, name);
     }
     return Where(table, present, out);
@@ -161,15 +183,14 @@ class StatementWriter {
     if (!has_key) {
       columns.clear();
       for (std::size_t i = 0; i < image.size(); ++i) {
+        if (table.columns[i].generated) continue;
         if (image[i].is_absent()) return Lacking(table);
         columns.push_back(i);
       }
     }
     for (std::size_t k = 0; k < columns.size(); ++k) {
-      const mysql::Column& column = table.columns[columns[k]];
-      out += (k == 0 ? " WHERE " : " AND ") + mysql::QuoteIdentifier(column.name) +
-             (image[columns[k]].is_null() ? " IS " : " = ");
-      AppendLiteral(column, image[columns[k]], out);
+      out += k == 0 ? " WHERE " : " AND ";
+      AppendEquals(table.columns[columns[k]], image[columns[k]], has_key, out);
     }
     out += has_key ? ";\n" : " LIMIT 1;\n";
     return base::Ok();
@@ -289,18 +310,25 @@ Status DumpFileAsSql(const DumpFile& file, binlog::FileReader& events, binlog::G
 
 }  // namespace
 
-Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LineWriter& out) {
+Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LiveSchemas* live, LineWriter& out) {
   if (!flashback) out.line() += kPrologue;
   SqlDump dump(flashback, out);
   binlog::GroupReaderOptions options;
-  const DumpFilter* filter = nullptr;
-  options.describe = [&filter](std::string_view schema, std::string_view table) {
-    return filter->tables.Match(schema, table);
+  std::uint64_t file_number = 0;
+  options.describe = [&](std::string_view schema, std::string_view table) {
+    return files[file_number].filter.tables.Match(schema, table);
   };
+  if (live != nullptr) {
+    options.known_schema = [&](const binlog::TableMapName& name, const mysql::FilePosition& place) {
+      return live->Find(name.schema, name.table, file_number, place.offset);
+    };
+    options.on_described = [&](const binlog::DescribedTable& table) { live->Report(table); };
+  }
+  options.json_as_sql = true;
   binlog::GroupReader groups(std::move(options));
   Status status;
-  for (const DumpFile& file : files) {
-    filter = &file.filter;
+  for (; file_number < files.size(); ++file_number) {
+    const DumpFile& file = files[file_number];
     SL_ASSIGN(const auto events, binlog::FileReader::Open(file.path));
     status = DumpFileAsSql(file, *events, groups, dump);
     if (!status.ok()) break;

@@ -14,6 +14,8 @@
 
 #include "binlog/event_scan.h"
 #include "binlog/file_set.h"
+#include "binlog/row_decoder.h"
+#include "binlog/row_hash.h"
 #include "binlog/row_walk.h"
 #include "cmd/binlog.h"
 #include "cmd/support.h"
@@ -30,6 +32,7 @@ struct StatFlags {
   std::vector<std::string> files;
   bool json = false;
   bool headers_only = false;
+  bool hash = false;
 };
 
 using RowCounts = std::array<std::uint64_t, 3>;  // by binlog::RowOp
@@ -45,6 +48,7 @@ struct FileStat {
   std::map<std::pair<std::string, std::string>, RowCounts> tables;
   std::map<std::string, std::uint64_t> events;
   std::map<std::string, std::uint64_t> payload_events;
+  std::string content_hash;  // empty: not asked for
   std::string gtid, previous_gtid;
   binlog::FileEnd end = binlog::FileEnd::kClean;
   Status error;
@@ -57,7 +61,8 @@ bool IsDamaged(const FileStat& stat) {
 
 class StatVisitor : public binlog::EventVisitor {
  public:
-  StatVisitor(bool headers_only, FileStat* stat) : headers_only_(headers_only), stat_(stat) {}
+  StatVisitor(const StatFlags& flags, FileStat* stat)
+      : headers_only_(flags.headers_only), hashes_(flags.hash), stat_(stat) {}
 
   Status OnEvent(const binlog::ScannedEvent& event, bool* wanted) override {
     const auto type = static_cast<std::size_t>(event.type());
@@ -90,13 +95,21 @@ class StatVisitor : public binlog::EventVisitor {
   }
   Status OnTable(const binlog::DescribedTable& table) override {
     const mysql::TableName& name = table.schema->name;
-    walks_.push_back({binlog::RowWalk(table.columns), &stat_->tables[{name.schema, name.table}]});
+    walks_.push_back(
+        {binlog::RowWalk(table.columns), &stat_->tables[{name.schema, name.table}], binlog::RowHash::TableKey(name)});
     return base::Ok();
   }
   Status OnRows(const binlog::ScannedEvent&, const binlog::DescribedTable& table, const binlog::RowEventKind& kind,
                 std::string_view data) override {
     const Walk& walk = walks_[static_cast<std::size_t>(table.number)];
-    SL_ASSIGN(const std::uint64_t rows, walk.rows.CountRows(kind.op, kind.partial, data));
+    std::uint64_t rows = 0;
+    if (hashes_) {
+      SL_TRY(decoder_.Begin(table, kind.op, kind.partial, data));
+      for (; decoder_.Next(); ++rows) hash_.Add(walk.table_key, decoder_.row());
+      SL_TRY(decoder_.status());
+    } else {
+      SL_ASSIGN(rows, walk.rows.CountRows(kind.op, kind.partial, data));
+    }
     (*walk.counts)[static_cast<std::size_t>(kind.op)] += rows;
     stat_->rows[static_cast<std::size_t>(kind.op)] += rows;
     return base::Ok();
@@ -105,6 +118,7 @@ class StatVisitor : public binlog::EventVisitor {
   void Finish() {
     Name(events_, stat_->events);
     Name(payload_events_, stat_->payload_events);
+    if (hashes_) stat_->content_hash = hash_.Hex();
     stat_->gtid = gtids_.ToText();
     for (const auto& [domain, gtid] : maria_gtids_) Append(gtid, stat_->gtid);
     // A table map without rows is no table that the file changes.
@@ -116,6 +130,7 @@ class StatVisitor : public binlog::EventVisitor {
   struct Walk {
     binlog::RowWalk rows;
     RowCounts* counts;
+    std::uint64_t table_key;
   };
 
   static bool IsGtid(EventType type) {
@@ -133,7 +148,10 @@ class StatVisitor : public binlog::EventVisitor {
   }
 
   const bool headers_only_;
+  const bool hashes_;
   FileStat* const stat_;
+  binlog::RowDecoder decoder_;
+  binlog::RowHash hash_;
   EventCounts events_{};
   EventCounts payload_events_{};
   mysql::GtidSet gtids_;
@@ -141,12 +159,12 @@ class StatVisitor : public binlog::EventVisitor {
   std::vector<Walk> walks_;  // by DescribedTable::number
 };
 
-Result<FileStat> StatFile(const std::string& path, bool headers_only) {
+Result<FileStat> StatFile(const std::string& path, const StatFlags& flags) {
   SL_ASSIGN(const auto reader, binlog::FileReader::Open(path));
   FileStat stat;
   stat.file = path;
   stat.size = reader->size();
-  StatVisitor visitor(headers_only, &stat);
+  StatVisitor visitor(flags, &stat);
   SL_TRY(binlog::EventScan(visitor).Scan(*reader));
   if (reader->error().code() == base::Code::kEnvironment) return reader->error();
   visitor.Finish();
@@ -178,6 +196,7 @@ Json FileJson(const FileStat& stat, bool headers_only) {
             {"last_time", or_null(stat.last_time != 0, stat.last_time)}};
   if (!headers_only) {
     file["rows"] = CountsJson(stat.rows);
+    if (!stat.content_hash.empty()) file["content_hash"] = stat.content_hash;
     file["tables"] = Json::array();
     for (const auto& [name, counts] : stat.tables) {
       Json table{{"schema", name.first}, {"table", name.second}};
@@ -235,6 +254,7 @@ std::string StatText(const FileStat& stat, bool headers_only) {
   line("before", stat.previous_gtid);
   line("gtid", stat.gtid);
   if (!headers_only) line("rows", CountsText(stat.rows));
+  line("hash", stat.content_hash);
   for (const auto& [name, counts] : stat.tables) {
     text += fmt::format("    {}.{}: {}\n", name.first, name.second, CountsText(counts));
   }
@@ -252,7 +272,7 @@ int RunStat(const StatFlags& flags) {
   std::vector<FileStat> stats;
   bool damaged = false;
   for (const std::string& file : *files) {
-    auto stat = StatFile(file, flags.headers_only);
+    auto stat = StatFile(file, flags);
     if (!stat.ok()) return Fail(stat.status(), json_command);
     damaged = damaged || IsDamaged(*stat);
     stats.push_back(std::move(*stat));
@@ -279,10 +299,12 @@ void AddBinlogStat(CLI::App& binlog, int* exit_code) {
       ->required()
       ->type_name("");
   sub->add_flag("--json", flags->json, "Print JSON");
-  sub->add_flag("--headers-only", flags->headers_only, "Count events only, no rows");
+  auto* const headers_only = sub->add_flag("--headers-only", flags->headers_only, "Count events only, no rows");
+  sub->add_flag("--hash", flags->hash, "Decode all values and print a hash over them")->excludes(headers_only);
   sub->footer(
       "Rows are counted as the events hold them, rolled back or not. Exit code 1: a file is truncated, corrupt, "
-      "encrypted or unsupported;\nwhat stands before that place is counted.");
+      "encrypted or unsupported;\nwhat stands before that place is counted. Files with the same hash hold the same "
+      "changes of rows in the same order.");
   sub->callback([flags, exit_code] { *exit_code = RunStat(*flags); });
 }
 

@@ -3,6 +3,7 @@
 #include <iconv.h>
 
 #include <array>
+#include <cstring>
 #include <vector>
 
 #include "base/check.h"
@@ -164,6 +165,15 @@ bool AppendUtf8(Charset charset, std::string_view bytes, std::string* out) {
 
 bool IsUtf8(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
+    constexpr std::uint64_t kHighBits = 0x8080808080808080;
+    std::uint64_t word = 0;
+    if (bytes.size() - at >= sizeof(word)) {
+      std::memcpy(&word, bytes.data() + at, sizeof(word));
+      if ((word & kHighBits) == 0) {  // eight of ASCII
+        at += sizeof(word);
+        continue;
+      }
+    }
     std::size_t length = SequenceLength(bytes, at);
     if (length == 0) return false;
     at += length;

@@ -45,6 +45,9 @@ constexpr std::pair<std::string_view, ColumnType> kTypes[] = {
     {"set", ColumnType::kSet},
     {"json", ColumnType::kJson},
     {"vector", ColumnType::kVector},
+    {"uuid", ColumnType::kUuid},
+    {"inet4", ColumnType::kInet4},
+    {"inet6", ColumnType::kInet6},
     {"geometry", ColumnType::kGeometry},
     {"point", ColumnType::kGeometry},
     {"linestring", ColumnType::kGeometry},
@@ -179,6 +182,22 @@ std::string QuoteIdentifier(std::string_view name) {
   return out;
 }
 
+void AppendTextLiteral(std::string_view utf8, std::string& out) {
+  out += '\'';
+  for (const char c : utf8) {
+    switch (c) {
+      case '\0': out += "\\0"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\x1a': out += "\\Z"; break;
+      case '\'':
+      case '\\': out += '\\'; [[fallthrough]];
+      default: out += c;
+    }
+  }
+  out += '\'';
+}
+
 std::string TableName::Quoted() const { return QuoteIdentifier(schema) + "." + QuoteIdentifier(table); }
 
 int TableSchema::Find(std::string_view column) const {
@@ -225,8 +244,9 @@ std::string SelectItem(const Column& column) {
   std::string name = QuoteIdentifier(column.name);
   switch (column.type) {
     case ColumnType::kBit:
-    case ColumnType::kEnum:
-    case ColumnType::kSet: return name + "+0";
+    case ColumnType::kEnum: return name + "+0";
+    // MySQL adds as DOUBLE, in which a mask of more than 53 bits is rounded; MariaDB's sum is signed.
+    case ColumnType::kSet: return name + "|0";
     // As a DOUBLE every FLOAT prints exactly, and FLOAT(M,D) / DOUBLE(M,D) print all their digits. A product, not a
     // sum: -0.0 + 0 loses its sign.
     case ColumnType::kFloat:
@@ -257,9 +277,6 @@ base::Result<Value> ParseText(const Column& column, std::string_view text) {
     case ColumnType::kSet: {
       std::uint64_t u = 0;
       if (ParseWhole(text, &u)) return Value::UInt(u);
-      // SET with 64 members: the server prints the mask as a signed number.
-      std::int64_t i = 0;
-      if (ParseWhole(text, &i)) return Value::UInt(static_cast<std::uint64_t>(i));
       return BadText(column, text);
     }
     case ColumnType::kFloat:

@@ -46,6 +46,9 @@ enum class ColumnType : std::uint8_t {
   kJson,
   kGeometry,
   kVector,
+  kUuid,   // MariaDB
+  kInet4,  // MariaDB
+  kInet6,  // MariaDB
   kUnknown,
 };
 
@@ -93,12 +96,17 @@ struct TableSchema {
 // `name` with back-ticks, inner ones doubled.
 std::string QuoteIdentifier(std::string_view name);
 
+// 'text' for a connection in utf8mb4 whose sql_mode has no NO_BACKSLASH_ESCAPES; without line ends, so that a statement
+// is one line.
+void AppendTextLiteral(std::string_view utf8, std::string& out);
+
 // Base tables of all user schemas, in (schema, table) order.
 base::Result<std::vector<TableName>> ListTables(Session& session);
 // Fails with kUsage if the table does not exist.
 base::Result<TableSchema> ReadTableSchema(Session& session, const TableName& name);
 
-// The select-list item whose text ParseText turns into a Value: `c`, or `c`+0 for BIT/ENUM/SET, `c`+0e0 for FLOAT.
+// The select-list item whose text ParseText turns into a Value: `c`, or `c`+0 for BIT and ENUM, `c`|0 for SET,
+// `c`*1e0 for FLOAT and DOUBLE.
 std::string SelectItem(const Column& column);
 // Turns the text-protocol bytes of SelectItem(column) into a Value. `text` must outlive the Value.
 base::Result<Value> ParseText(const Column& column, std::string_view text);

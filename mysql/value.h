@@ -13,6 +13,7 @@
 //   BINARY                  kBytes, padded with zero bytes to the column's length
 //   VARBINARY BLOB GEOMETRY kBytes
 //   JSON                    kBytes, the server's text in UTF-8 (MariaDB: the text as stored)
+//   UUID INET4 INET6        kBytes, the server's text
 //
 // Ownership: kBytes points into memory of whoever produced the value; it lives as long as that producer says.
 #pragma once

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # usage: scripts/bench.sh copy [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
 #        scripts/bench.sh rss  [--rows N] [--flavour mariadb|mysql|both]
+#        scripts/bench.sh binlog [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
 #
 # copy: message rows of 4 legacy tables into 4 shard databases of the same throw-away server, in four ways:
 #   migrate   shardlift migrate --until-caught-up
@@ -11,19 +12,23 @@
 #   Prints the median of each and ratios to the floor. Compare figures of one run only. The server keeps its binlog and
 #   syncs it at every commit; `migrate` reads that binlog meanwhile, its own writes to the shards included.
 # rss: the largest memory of one `migrate` run.
+# binlog: reads one binlog file, about a gigabyte, with `shardlift binlog` and with the servers' own programs, on one core;
+#   then the cost by event and column type. Both servers' programs read what they can of either server's file.
 #
-# Options: --rows N (1000000; rss: 3000000), --flavour F (both), --rounds N (3), --keep (leave the work directory)
+# Options: --rows N (1000000; rss, binlog: 3000000), --flavour F (both), --rounds N (3), --keep (leave the work directory)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/bench_server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/bench_server.sh"
+# shellcheck source=scripts/bench_binlog.sh
+source "$(dirname "${BASH_SOURCE[0]}")/bench_binlog.sh"
 
 what=${1:-}
 case "$what" in
   -h | --help | '') usage_of "$0" && exit 0 ;;
   copy) rows=1000000 ;;
-  rss) rows=3000000 ;;
+  rss | binlog) rows=3000000 ;;
   *) say "bench.sh: unknown command $what (see --help)" && exit 2 ;;
 esac
 shift
@@ -235,15 +240,17 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/shardlift-bench-XXXXXX")
 chmod 711 "$work"
 if [ "$keep" = no ]; then at_exit "rm -rf '$work'"; else say "bench.sh: work directory $work"; fi
 case " ${flavours[*]} " in *mysql*) "$top/scripts/deps.sh" --mysql ;; *) "$top/scripts/deps.sh" ;; esac
-"$top/scripts/build.sh" release shardlift
+targets=(shardlift)
+if [ "$what" = binlog ]; then targets+=(binlog_bench); fi
+"$top/scripts/build.sh" release "${targets[@]}"
 printf 'machine: %s processors, %s; %s\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
   "shardlift $(git -C "$top" describe --always --dirty 2>/dev/null || echo 'of unknown revision')"
 for flavour in "${flavours[@]}"; do
   say "bench.sh: $flavour: starting a server and making $rows rows"
   start_server "$flavour" "$work/$flavour"
-  make_source
-  write_job "$work/$flavour"
+  if [ "$what" != binlog ]; then make_source && write_job "$work/$flavour"; fi
   "bench_$what" "$flavour" "$work/$flavour"
   stop_server
   rm -rf "$work/$flavour/data"
 done
+if [ "$what" = binlog ]; then cost_table; fi

@@ -17,7 +17,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: child.kill())
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.monotonic() - began
-    print(f"{wall:.2f} {usage.ru_utime + usage.ru_stime:.2f} {usage.ru_maxrss / 1024:.0f}")
+    print(f"{wall:.3f} {usage.ru_utime + usage.ru_stime:.3f} {usage.ru_maxrss / 1024:.0f}")
     return os.waitstatus_to_exitcode(status)
 
 

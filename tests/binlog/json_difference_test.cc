@@ -31,7 +31,7 @@ std::string Difference(char operation, std::string_view path, std::string_view v
 
 std::string After(const std::string& differences) {
   std::string out;
-  const base::Status status = AppendJsonAfterDifferences(Before(), differences, out);
+  const base::Status status = AppendJsonAfterDifferences(Before(), differences, JsonForm::kText, out);
   return status.ok() ? out : "failed";
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace shardlift::binlog {
 OwnedValue OwnedValue::From(const mysql::Value& v) {
   OwnedValue owned{v, {}};
@@ -28,6 +30,37 @@ std::string Describe(const mysql::Value& value) {
     text += c >= ' ' && c <= '~' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
   return fmt::format("{} bytes '{}'", value.bytes.size(), text);
+}
+
+OwnedGroup OwnGroup(const CommitGroup& group) {
+  OwnedGroup owned{group.kind, group.has_xa_rows, group.gtid, group.begin, group.end, group.statements, {}};
+  const base::Status status = group.ForEachRow([&](const RowChange& change) {
+    OwnedChange copy;
+    copy.table = change.table->name.table;
+    copy.op = change.op;
+    for (const mysql::Value& value : change.before) copy.before.push_back(OwnedValue::From(value));
+    for (const mysql::Value& value : change.after) copy.after.push_back(OwnedValue::From(value));
+    owned.changes.push_back(std::move(copy));
+    return base::Ok();
+  });
+  EXPECT_TRUE(status.ok()) << status.message();
+  return owned;
+}
+
+std::vector<OwnedGroup> ReadFileGroups(const std::string& path, GroupReaderOptions options) {
+  std::vector<OwnedGroup> groups;
+  auto file = FileReader::Open(path);
+  EXPECT_TRUE(file.ok()) << file.status().message();
+  if (!file.ok()) return groups;
+  GroupReader reader(std::move(options));
+  while (const FileEvent* event = (*file)->Next()) {
+    const auto group = reader.FeedFromFile(path, *event);
+    EXPECT_TRUE(group.ok()) << group.status().message();
+    if (!group.ok()) return groups;
+    if (*group) groups.push_back(OwnGroup(**group));
+  }
+  EXPECT_TRUE((*file)->error().ok()) << (*file)->error().message();
+  return groups;
 }
 
 void LiveTest::SetUp() {
@@ -80,20 +113,10 @@ std::vector<OwnedGroup> LiveTest::ReadAll() {
       return groups;
     }
     if (!item->group) continue;
-    const CommitGroup& group = *item->group;
-    OwnedGroup owned{group.kind, group.has_xa_rows, group.gtid, group.begin, group.end, group.statements, {}};
-    bool marked = false;
-    const base::Status status = group.ForEachRow([&](const RowChange& change) {
-      OwnedChange copy;
-      copy.table = change.table->name.table;
-      copy.op = change.op;
-      for (const mysql::Value& value : change.before) copy.before.push_back(OwnedValue::From(value));
-      for (const mysql::Value& value : change.after) copy.after.push_back(OwnedValue::From(value));
-      marked = marked || (copy.table == "marks" && change.after[0].i == mark);
-      owned.changes.push_back(std::move(copy));
-      return base::Ok();
+    OwnedGroup owned = OwnGroup(*item->group);
+    const bool marked = std::any_of(owned.changes.begin(), owned.changes.end(), [&](const OwnedChange& change) {
+      return change.table == "marks" && change.after[0].value.i == mark;
     });
-    EXPECT_TRUE(status.ok()) << status.message();
     if (marked) return groups;
     groups.push_back(std::move(owned));
   }

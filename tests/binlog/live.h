@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "binlog/group_reader.h"
 #include "binlog/stream.h"
 #include "mysql/schema.h"
 #include "tests/live/live.h"
@@ -41,6 +42,10 @@ struct OwnedGroup {
   std::vector<Statement> statements;
   std::vector<OwnedChange> changes;
 };
+
+OwnedGroup OwnGroup(const CommitGroup& group);
+// All groups of a file, which must end well. `options` say which tables.
+std::vector<OwnedGroup> ReadFileGroups(const std::string& path, GroupReaderOptions options);
 
 class LiveTest : public live::LiveTest {
  protected:

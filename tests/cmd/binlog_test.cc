@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -92,6 +93,39 @@ TEST_F(BinlogTest, Stat_HeadersOnly_CountsNoRows) {
   EXPECT_THAT(file["gtid"], EndsWith(":5-16:golden:1"));
 }
 
+// Positions, times, table numbers, and which rows share an event, do not count.
+TEST_F(BinlogTest, Stat_Hash_IsOfTheChangesAlone) {
+  using binlog::EventBuilder;
+  const auto hash_of = [&](const std::function<std::string(EventBuilder&)>& rows) {
+    EventBuilder builder;
+    const std::string path = directory_ + "/hashed.000001";
+    std::string bytes =
+        "\xfe"
+        "bin" +
+        builder.FormatDescription();
+    bytes += rows(builder);
+    bytes += builder.Xid() + builder.Rotate("hashed.000002", 4, false);
+    std::ofstream(path, std::ios::binary) << bytes;
+    const Json file = Json::parse(RunProgram({"binlog", "stat", "--json", "--hash", path}).out)["files"][0];
+    EXPECT_EQ(file["end"], "clean");
+    return file.value("content_hash", "none");
+  };
+  const std::string one = EventBuilder::Row(1, "one");
+  const std::string two = EventBuilder::Row(2, "two");
+  const std::string together =
+      hash_of([&](EventBuilder& b) { return b.Query("BEGIN") + b.TableMap() + b.Write(one + two); });
+  EXPECT_EQ(together.size(), 32u);
+  EXPECT_EQ(together, hash_of([&](EventBuilder& b) {
+              return b.Gtid(7) + b.Query("BEGIN") + b.TableMap(9) + b.Write(one, 9) + b.TableMap(6) + b.Write(two, 6);
+            }));
+  EXPECT_NE(together, hash_of([&](EventBuilder& b) { return b.TableMap() + b.Write(two + one); }));
+  EXPECT_NE(together, hash_of([&](EventBuilder& b) { return b.TableMap() + b.Delete(one + two); }));
+  EXPECT_NE(together, hash_of([&](EventBuilder& b) { return b.TableMap(5, "u") + b.Write(one + two); }));
+  EXPECT_EQ(RunProgram({"binlog", "stat", "--hash", "--headers-only", kMaria}).exit_code, 2);
+  EXPECT_THAT(RunProgram({"binlog", "stat", "--hash", kMaria}).out, HasSubstr("\n  hash "));
+  EXPECT_THAT(RunProgram({"binlog", "stat", kMaria}).out, Not(HasSubstr("\n  hash ")));
+}
+
 TEST_F(BinlogTest, Stat_DamagedFile_SaysWhereAndExits1) {
   const Output cut = RunProgram({"binlog", "stat", "--json", Damaged(kMaria, 3000)});
   EXPECT_EQ(cut.exit_code, 1);
@@ -158,6 +192,37 @@ TEST_F(BinlogTest, Dump_OneObjectForEachRow) {
       std::find_if(lines.begin(), lines.end(), [](const Json& line) { return line["before"] == Json({{"id", 1}}); });
   ASSERT_NE(minimal, lines.end());
   EXPECT_EQ((*minimal)["after"], Json({{"vc", "x"}}));
+}
+
+// Longer than what is kept before it is written; characters and escapes fall on any place.
+TEST_F(BinlogTest, Dump_LongValues_AreWhole) {
+  binlog::EventBuilder builder;
+  std::string text;
+  for (std::size_t i = 0; text.size() < 1000000; ++i) text += "x\"\\\n\x01\xe2\x82\xac" + std::string(i % 11, 'y');
+  const std::string bytes = std::string(700001, '\xff');
+  const auto row = [](const std::string& value) { return '\0' + binlog::Little(value.size(), 4) + value; };
+  const auto rows = binlog::Little(5, 6) + binlog::Little(1, 2) + binlog::Little(2, 2) + '\x01' + '\xff';
+  const std::string path = directory_ + "/long.000001";
+  // db.t (LONGTEXT)
+  std::ofstream(path, std::ios::binary) << "\xfe"
+                                           "bin"
+                                        << builder.FormatDescription() << builder.Query("BEGIN")
+                                        << builder.Make(binlog::EventType::kTableMap,
+                                                        binlog::Little(5, 6) + binlog::Little(1, 2) + '\x02' + "db" +
+                                                            '\0' + '\x01' + "t" + '\0' + '\x01' + '\xfc' + '\x01' +
+                                                            '\x04' + '\x01')
+                                        << builder.Make(binlog::EventType::kWriteRows,
+                                                        rows + row(text) + row(bytes) + row("short"))
+                                        << builder.Xid() << builder.Rotate("long.000002", 4, false);
+  const Output output = RunProgram({"binlog", "dump", path});
+  EXPECT_EQ(output.exit_code, 0) << output.err;
+  const std::vector<Json> lines = Lines(output);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_TRUE(lines[0]["after"]["@1"] == text);
+  std::string base64;
+  while (base64.size() < 933332) base64 += "////";
+  EXPECT_TRUE(lines[1]["after"]["@1"]["b64"] == base64 + "//8=");
+  EXPECT_EQ(lines[2]["after"]["@1"], "short");
 }
 
 TEST_F(BinlogTest, Dump_Filters) {

@@ -186,5 +186,24 @@ TEST_P(LiveSchemaTest, FloatsKeepEveryBit) {
   }
 }
 
+// A mask of 64 bits is more than a DOUBLE holds.
+TEST_P(LiveSchemaTest, SetsOf64Members) {
+  std::string members;
+  for (int i = 0; i < 64; ++i) members += (i == 0 ? "'m" : ", 'm") + std::to_string(i) + "'";
+  Sql("CREATE TABLE t (id INT PRIMARY KEY, s SET(" + members + "))");
+  const std::vector<std::uint64_t> masks = {0, 1, 0x20000000000001, 0x8000000000000001, 0xFFFFFFFFFFFFFFFF};
+  for (std::size_t i = 0; i < masks.size(); ++i) {
+    Sql("INSERT INTO t VALUES (" + std::to_string(i) + ", " + std::to_string(masks[i]) + ")");
+  }
+  const TableSchema s = Read("t");
+  const auto rows = session_->Query("SELECT " + SelectItem(s.columns[1]) + " FROM t ORDER BY id", "t");
+  ASSERT_TRUE(rows.ok());
+  for (std::size_t i = 0; i < masks.size(); ++i) {
+    const auto value = ParseText(s.columns[1], *rows->rows[i][0]);
+    ASSERT_TRUE(value.ok()) << value.status().message();
+    EXPECT_TRUE(SameValue(*value, Value::UInt(masks[i]))) << *rows->rows[i][0];
+  }
+}
+
 }  // namespace
 }  // namespace shardlift::mysql

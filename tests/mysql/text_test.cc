@@ -27,6 +27,7 @@ TEST(TextTest, Quoting) {
 TEST(TextTest, SelectItems) {
   EXPECT_EQ(SelectItem(Make(ColumnType::kInt)), "`c``1`");
   EXPECT_EQ(SelectItem(Make(ColumnType::kEnum)), "`c``1`+0");
+  EXPECT_EQ(SelectItem(Make(ColumnType::kSet)), "`c``1`|0");
   EXPECT_EQ(SelectItem(Make(ColumnType::kFloat)), "`c``1`*1e0");
 }
 
@@ -36,7 +37,7 @@ TEST(TextTest, ParsesTexts) {
   EXPECT_TRUE(same(ParseText(Make(ColumnType::kBigInt, true), "18446744073709551615"),
                    Value::UInt(std::numeric_limits<std::uint64_t>::max())));
   EXPECT_TRUE(same(ParseText(Make(ColumnType::kInt, true), "00005"), Value::UInt(5)));
-  EXPECT_TRUE(same(ParseText(Make(ColumnType::kSet), "-9223372036854775808"), Value::UInt(1ull << 63)));
+  EXPECT_TRUE(same(ParseText(Make(ColumnType::kSet), "9223372036854775808"), Value::UInt(1ull << 63)));
   EXPECT_TRUE(same(ParseText(Make(ColumnType::kDecimal), "00012.50"), Value::Bytes("12.50")));
   EXPECT_TRUE(same(ParseText(Make(ColumnType::kDecimal), "0.50"), Value::Bytes("0.50")));
   EXPECT_TRUE(same(ParseText(Make(ColumnType::kFloat), "16777215"), Value::Float(16777215.0f)));

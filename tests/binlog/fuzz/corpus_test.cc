@@ -15,8 +15,9 @@ namespace {
 using Target = std::function<void(std::string_view)>;
 const std::map<std::string, Target>& Targets() {
   static const std::map<std::string, Target> targets = {
-      {"file", fuzz::File}, {"event_stream", fuzz::EventStream}, {"row_image", fuzz::RowImage},
-      {"json", fuzz::Json}, {"payload", fuzz::Payload},          {"gtid_text", fuzz::GtidText}};
+      {"file", fuzz::File},  {"event_stream", fuzz::EventStream}, {"row_image", fuzz::RowImage},
+      {"json", fuzz::Json},  {"payload", fuzz::Payload},          {"gtid_text", fuzz::GtidText},
+      {"spool", fuzz::Spool}};
   return targets;
 }
 
@@ -41,7 +42,8 @@ TEST_P(Corpus, EachFile_WholeCutAndChanged_ComesBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, Corpus,
-                         ::testing::Values("file", "event_stream", "row_image", "json", "payload", "gtid_text"),
+                         ::testing::Values("file", "event_stream", "row_image", "json", "payload", "gtid_text",
+                                           "spool"),
                          [](const auto& parameter) { return parameter.param; });
 
 }  // namespace

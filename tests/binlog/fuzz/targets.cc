@@ -114,13 +114,13 @@ void Json(std::string_view bytes) {
   const std::string_view before = in.Bytes(in.U16());
   if (!in.ok()) return;
   std::string after;
-  if (AppendJsonAfterDifferences(before, in.Rest(), after).ok()) SL_CHECK(!after.empty());
+  if (AppendJsonAfterDifferences(before, in.Rest(), JsonForm::kText, after).ok()) SL_CHECK(!after.empty());
   SL_CHECK(after.size() <= 64 * bytes.size() + 4096);
   // No difference, no change.
   text.clear();
   after.clear();
   if (!before.empty() && AppendJsonText(before, text).ok()) {
-    SL_CHECK(AppendJsonAfterDifferences(before, {}, after).ok() && after == text);
+    SL_CHECK(AppendJsonAfterDifferences(before, {}, JsonForm::kText, after).ok() && after == text);
   }
   (void)whole;
 }

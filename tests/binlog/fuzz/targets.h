@@ -12,5 +12,6 @@ void RowImage(std::string_view bytes);     // a table map and rows
 void Json(std::string_view bytes);         // a binary JSON value, and differences of one
 void Payload(std::string_view bytes);      // the compressed forms
 void GtidText(std::string_view bytes);     // GTID texts, and the events that hold them
+void Spool(std::string_view bytes);        // a segment of a spool, or blocks to make one of (spool_target.h)
 
 }  // namespace shardlift::binlog::fuzz
