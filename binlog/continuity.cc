@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "binlog/event.h"
+#include "binlog/group_bounds.h"
 
 namespace shardlift::binlog {
 namespace {
@@ -22,8 +23,6 @@ bool BeginsGroup(EventType type) {
   return type == EventType::kGtid || type == EventType::kAnonymousGtid || type == EventType::kGtidTagged ||
          type == EventType::kMariaGtid;
 }
-
-bool IsHeartbeat(EventType type) { return type == EventType::kHeartbeat || type == EventType::kHeartbeatV2; }
 
 }  // namespace
 

@@ -48,6 +48,25 @@ class ServerLoss : public MigrateTest {
     message_ = result.status().message();
     Restart();
   }
+  // Runs with the source killed at the first passage of `point`; a second later it is back and written to.
+  base::Result<MigrateSummary> RunWithASourceThatComesBack(std::string_view point, std::string_view sql) {
+    config_.apply.retry_seconds = 60;
+    std::atomic<bool> killed = false;
+    std::thread back;
+    auto result = Run([&](std::string_view passed, std::string_view) {
+      if (passed != point || killed.exchange(true)) return;
+      const base::Status status = SourceServer(GetParam()).KillNow();
+      EXPECT_TRUE(status.ok()) << status.message();
+      back = std::thread([&] {
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+        Restart();
+        OnSource(std::string(sql));
+      });
+    });
+    EXPECT_TRUE(killed) << point << " was not passed";
+    if (back.joinable()) back.join();
+    return result;
+  }
   void FinishAndExpect(const std::string& body) {
     SL_ASSERT_OK(Run().status());
     EXPECT_EQ(TargetRows(), 10);
@@ -84,21 +103,7 @@ TEST_P(ServerLoss, ShardDiesInsideALaneTransaction_ExitCodeThreeAfterTheRetries_
 
 // The windows that were open are void: what they saw may be gone with the server.
 TEST_P(ServerLoss, SourceDiesDuringTheCopyAndComesBack_TheRunGoesOn) {
-  config_.apply.retry_seconds = 60;
-  std::atomic<bool> killed = false;
-  std::thread back;
-  const auto result = Run([&](std::string_view passed, std::string_view) {
-    if (passed != "chunk.read" || killed.exchange(true)) return;
-    const base::Status status = SourceServer(GetParam()).KillNow();
-    EXPECT_TRUE(status.ok()) << status.message();
-    back = std::thread([&] {
-      std::this_thread::sleep_for(std::chrono::seconds(1));
-      Restart();
-      OnSource("UPDATE legacy.msg SET body = CONCAT('new-', id)");
-    });
-  });
-  ASSERT_TRUE(killed);
-  back.join();
+  const auto result = RunWithASourceThatComesBack("chunk.read", "UPDATE legacy.msg SET body = CONCAT('new-', id)");
   SL_ASSERT_OK(result.status());
   EXPECT_GT(result->chunks_voided, 0u);
   FinishAndExpect("new");
@@ -106,21 +111,9 @@ TEST_P(ServerLoss, SourceDiesDuringTheCopyAndComesBack_TheRunGoesOn) {
 
 TEST_P(ServerLoss, SourceDiesDuringCatchUpAndComesBack_TheRunGoesOn) {
   SL_ASSERT_OK(Run().status());
-  config_.apply.retry_seconds = 60;
   OnSource("UPDATE legacy.msg SET body = CONCAT('new-', id) WHERE id <= 5");
-  std::atomic<bool> killed = false;
-  std::thread back;
-  const auto result = Run([&](std::string_view passed, std::string_view) {
-    if (passed != "lane.in_transaction" || killed.exchange(true)) return;
-    const base::Status status = SourceServer(GetParam()).KillNow();
-    EXPECT_TRUE(status.ok()) << status.message();
-    back = std::thread([&] {
-      Restart();
-      OnSource("UPDATE legacy.msg SET body = CONCAT('new-', id) WHERE id > 5");
-    });
-  });
-  ASSERT_TRUE(killed);
-  back.join();
+  const auto result = RunWithASourceThatComesBack("lane.in_transaction",
+                                                  "UPDATE legacy.msg SET body = CONCAT('new-', id) WHERE id > 5");
   SL_ASSERT_OK(result.status());
   FinishAndExpect("new");
 }
