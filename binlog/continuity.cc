@@ -47,13 +47,13 @@ void LastGroup::Note(std::string_view event, bool checksum) {
   if (open_ && !IsHeartbeat(type)) Add(event, checksum);
 }
 
-void LastGroup::Ended(const CommitGroup& group) {
-  events_ = open_ ? open_events_ : 0;  // a group without GTID event cannot be proven
-  hash_ = XXH3_64bits_digest(state_.get());
+void LastGroup::Ended(const mysql::Gtid& gtid, const mysql::FilePosition& begin, const mysql::FilePosition& end) {
+  mark_.events = open_ ? open_events_ : 0;
+  mark_.hash = XXH3_64bits_digest(state_.get());
   open_ = false;
-  gtid_ = group.gtid;
-  begin_ = group.begin;
-  end_ = group.end;
+  mark_.gtid = gtid;
+  mark_.begin = begin;
+  mark_.end = end;
 }
 
 void LastGroup::StartProof() {
@@ -69,14 +69,14 @@ base::Result<LastGroup::Seen> LastGroup::Prove(std::string_view event, bool chec
     Begin();
   }
   Add(event, checksum);
-  if (open_events_ < events_) return Seen::kInside;
+  if (open_events_ < mark_.events) return Seen::kInside;
   open_ = false;
-  if (XXH3_64bits_digest(state_.get()) != hash_) {
+  if (XXH3_64bits_digest(state_.get()) != mark_.hash) {
     return base::Status(base::Code::kRefused,
                         fmt::format("the group at {}:{} is no longer the one that was read from there: the server lost "
                                     "transactions and went on without them (a crash with sync_binlog other than 1, a "
                                     "restored backup, or another server); start a new copy",
-                                    begin_.file, begin_.offset));
+                                    mark_.begin.file, mark_.begin.offset));
   }
   proving_ = false;
   return Seen::kProven;

@@ -1,4 +1,4 @@
-// LastGroup: proof, after a reconnect, that a server's binlog goes on where the reader was.
+// LastGroup: proof, on a new connection, that a server's binlog goes on where the reader was.
 //
 // A server that crashed with sync_binlog other than 1 comes back without its last transactions and gives their GTIDs,
 // or their places in the file, to new ones. So the last whole group is asked for again and must be the same, byte for
@@ -15,25 +15,37 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "binlog/group.h"
+#include "mysql/gtid_set.h"
+#include "mysql/position.h"
 
 namespace shardlift::binlog {
+
+// A group, and by what it is known again.
+struct GroupMark {
+  mysql::Gtid gtid;  // number 0: it has none
+  mysql::FilePosition begin;
+  mysql::FilePosition end;
+  std::uint64_t events = 0;  // 0: it cannot be known again, as it begins with no GTID event
+  std::uint64_t hash = 0;    // XXH3 of them, without lengths and checksums
+};
 
 class LastGroup {
  public:
   LastGroup();
 
-  // Each whole event of the stream in order, before it is decoded, and each group when it has ended. `checksum`: the
-  // event ends with one. At least a header long.
+  // Each whole event of the stream in order, and each group when it has ended. `checksum`: the event ends with one. At
+  // least a header long.
   void Note(std::string_view event, bool checksum);
-  void Ended(const CommitGroup& group);
+  void Ended(const mysql::Gtid& gtid, const mysql::FilePosition& begin, const mysql::FilePosition& end);
+  // A group that is not whole is forgotten.
+  void Forget() { open_ = false; }
+  // As another LastGroup had it.
+  void Restore(const GroupMark& mark) { mark_ = mark; }
   // False before the first group.
-  bool known() const { return events_ > 0; }
-  const mysql::Gtid& gtid() const { return gtid_; }
-  const mysql::FilePosition& begin() const { return begin_; }
-  const mysql::FilePosition& end() const { return end_; }
+  bool known() const { return mark_.events > 0; }
+  const GroupMark& mark() const { return mark_; }
 
-  // The connection was lost: what comes next is the last group again.
+  // What comes next is the last group again, if it is known.
   void StartProof();
   bool proving() const { return proving_; }
   enum class Seen : std::uint8_t { kOutside, kInside, kProven };
@@ -53,11 +65,7 @@ class LastGroup {
   std::uint64_t open_events_ = 0;
   bool proving_ = false;
 
-  std::uint64_t events_ = 0;
-  std::uint64_t hash_ = 0;
-  mysql::Gtid gtid_;
-  mysql::FilePosition begin_;
-  mysql::FilePosition end_;
+  GroupMark mark_;
 };
 
 }  // namespace shardlift::binlog

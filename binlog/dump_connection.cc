@@ -24,6 +24,17 @@ base::Status Explain(base::Status status) {
   return refused;
 }
 
+// "UUID:14#33:15#34": each with the sessions that own it.
+base::Result<mysql::GtidSet> ParseOwned(std::string_view owned) {
+  std::string gtids;
+  bool session = false;
+  for (const char c : owned) {
+    session = c == '#' || (session && c >= '0' && c <= '9');
+    if (!session) gtids += c;
+  }
+  return mysql::GtidSet::Parse(gtids);
+}
+
 }  // namespace
 
 DumpConnection::DumpConnection(const DumpOptions& options, std::unique_ptr<mysql::Session> session)
@@ -65,8 +76,13 @@ base::Status DumpConnection::Announce() {
 }
 
 base::Result<mysql::GtidSet> DumpConnection::Executed() {
-  SL_ASSIGN(const mysql::SourcePosition executed, mysql::ReadUpperBound(*session_));
-  return executed.gtid_set();
+  // The owned ones first: later they are among the executed.
+  SL_ASSIGN(const auto rows, session_->Query("SELECT @@global.gtid_owned", "read gtid_owned"));
+  SL_ASSIGN(const std::string owned, rows.Single());
+  SL_ASSIGN(mysql::GtidSet executed, ParseOwned(owned));
+  SL_ASSIGN(const mysql::SourcePosition upper, mysql::ReadUpperBound(*session_));
+  executed.UnionWith(upper.gtid_set());
+  return executed;
 }
 
 base::Status DumpConnection::Start(const mysql::GtidSet& executed) {

@@ -35,7 +35,8 @@ class DumpConnection {
   const std::string& server() const { return server_; }
   // Events before the first format description carry a checksum.
   bool checksum() const { return checksum_; }
-  // The transactions the server has executed. MySQL only.
+  // The transactions the server has executed, or is about to: their events may be sent before they count as executed.
+  // MySQL only.
   base::Result<mysql::GtidSet> Executed();
 
   // Asks for the binlog; from here on packets come. What is not in the set: MySQL only. What follows the transactions:

@@ -66,7 +66,7 @@ base::Status SpoolAppender::AddFormat(std::string_view event, const std::string&
   return base::Ok();
 }
 
-void SpoolAppender::EndGroup(const SpoolGroup& group) {
+void SpoolAppender::EndGroup(const GroupMark& group) {
   whole_.last_group = group;
   if (flavour() == mysql::Flavour::kMySql && group.gtid.number != 0) passed_.mutable_gtid_set().Add(group.gtid);
 }

@@ -33,7 +33,7 @@ class SpoolAppender {
   base::Status AddFormat(std::string_view event, const std::string& file, std::uint64_t begin, bool made_up);
   // What was added so far ends between two groups, and the next event begins there; before it, if it does, with this
   // group.
-  void EndGroup(const SpoolGroup& group);
+  void EndGroup(const GroupMark& group);
   void EndBetweenGroups(const std::string& file, std::uint64_t offset);
 
   // Writes the whole groups that are in the buffer.

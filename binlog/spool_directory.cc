@@ -9,11 +9,14 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "base/log.h"
 
 namespace shardlift::binlog {
 namespace {
+
+constexpr std::chrono::milliseconds kLockPause{50};
 
 base::Result<std::vector<std::uint64_t>> ListSegments(const std::string& directory) {
   std::vector<std::uint64_t> numbers;
@@ -112,7 +115,7 @@ std::string SpoolSegmentPath(const std::string& directory, std::uint64_t number)
   return directory + "/" + SpoolSegmentName(number);
 }
 
-base::Result<SpoolFile> LockSpool(const std::string& directory) {
+base::Result<SpoolFile> LockSpool(const std::string& directory, std::chrono::seconds wait) {
   if (mkdir(directory.c_str(), 0700) == 0) {
     std::filesystem::path parent = std::filesystem::path(directory).lexically_normal();
     if (!parent.has_filename()) parent = parent.parent_path();
@@ -130,11 +133,16 @@ base::Result<SpoolFile> LockSpool(const std::string& directory) {
                                     directory));
   }
   SL_ASSIGN(SpoolFile lock, SpoolFile::Create(directory + "/lock"));
-  if (flock(lock.fd(), LOCK_EX | LOCK_NB) != 0) {
+  const auto deadline = std::chrono::steady_clock::now() + wait;
+  while (flock(lock.fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return SpoolIoError("lock", lock.path(), errno);
-    return base::Status(
-        base::Code::kRefused,
-        fmt::format("{}: another process uses this spool; end it first, or name another directory", directory));
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return base::Status(base::Code::kRefused,
+                          fmt::format("{}: another process uses this spool; end it first (fuser -v {}/lock names it), "
+                                      "or name another directory",
+                                      directory, directory));
+    }
+    std::this_thread::sleep_for(kLockPause);
   }
   return lock;
 }

@@ -1,6 +1,7 @@
 // A spool's directory: its lock, its segments, and what is done about them when a spool is opened.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,7 +37,7 @@ struct RecoveredSpool {
 
 // Makes the directory (mode 0700) if there is none. kRefused: another process, or another writer of this one, has it.
 // Keeps others out as long as the file is open.
-base::Result<SpoolFile> LockSpool(const std::string& directory);
+base::Result<SpoolFile> LockSpool(const std::string& directory, std::chrono::seconds wait);
 // Looks at all segments, reads the last one, cuts off its torn end and syncs it. kCorrupt: damage that is no torn end.
 base::Result<RecoveredSpool> RecoverSpool(const std::string& directory, const std::string& identity);
 

@@ -33,7 +33,7 @@ base::Status OtherFlavour(const std::string& directory, mysql::Flavour spool, my
 
 base::Result<std::unique_ptr<SpoolLog>> SpoolLog::Open(const SpoolOptions& options) {
   SL_TRY(CheckOptions(options));
-  SL_ASSIGN(SpoolFile lock, LockSpool(options.directory));
+  SL_ASSIGN(SpoolFile lock, LockSpool(options.directory, options.lock_wait));
   SL_ASSIGN(RecoveredSpool recovered, RecoverSpool(options.directory, options.identity));
   if (!recovered.segments.empty() && recovered.end.position.flavour() != options.start.flavour()) {
     return OtherFlavour(options.directory, recovered.end.position.flavour(), options.start.flavour());
@@ -48,7 +48,9 @@ SpoolLog::SpoolLog(const SpoolOptions& options, SpoolFile lock, RecoveredSpool r
       lock_(std::move(lock)),
       cut_(recovered.cut),
       appender_(options, std::move(recovered)),
-      bounds_({.start = {}, .from_network = true, .checksum_at_start = false}) {}
+      bounds_({.start = {}, .from_network = true, .checksum_at_start = false}) {
+  if (const auto& last = appender_.whole().last_group) last_.Restore(*last);
+}
 
 mysql::SourcePosition SpoolLog::position() const {
   const std::lock_guard lock(mutex_);
@@ -60,16 +62,18 @@ mysql::SourcePosition SpoolLog::durable_position() const {
   return appender_.durable_position();
 }
 
-std::optional<SpoolGroup> SpoolLog::last_group() const {
+std::optional<GroupMark> SpoolLog::last_group() const {
   const std::lock_guard lock(mutex_);
   return appender_.whole().last_group;
 }
 
-base::Status SpoolLog::StartConnection(const mysql::FilePosition& start, bool checksum_at_start) {
+base::Status SpoolLog::StartConnection(const mysql::FilePosition& start, bool checksum_at_start, bool proof) {
   const std::lock_guard lock(mutex_);
   SL_TRY(broken_);
   SL_TRY(appender_.DropUnfinished());
   bounds_.Reconnected(start, checksum_at_start);
+  last_.Forget();
+  if (proof) last_.StartProof();
   filter_ = PassedFilter();
   resending_ = true;
   resent_upto_ = appender_.position();
@@ -98,6 +102,7 @@ base::Status SpoolLog::Append(std::string_view bytes) {
   if (closed_) return {base::Code::kStopped, fmt::format("spool {} was closed", options_.directory)};
   if (bytes.size() > kEventBytesMax) return failed_ = Corrupt("a packet is larger than any event");
   SL_TRY(Full(bytes.size()));
+  refused_bytes_ = 0;
   const auto event = bounds_.Next(bytes);
   if (!event.ok()) return failed_ = event.status();
   return failed_ = Store(*event, bytes);
@@ -107,12 +112,15 @@ base::Status SpoolLog::Store(const Event& event, std::string_view bytes) {
   if (event.header.timestamp_seconds != 0) source_seconds_ = event.header.timestamp_seconds;
   heartbeat_ = IsHeartbeat(event.header.type);
   if (heartbeat_) return base::Ok();
+  const bool proving = last_.proving();
+  if (proving) SL_TRY(last_.Prove(bytes, bounds_.format().checksum).status());
   SL_ASSIGN(const bool again, IsSentAgain(event));
+  if (!proving && !again) last_.Note(bytes, bounds_.format().checksum);
   SL_TRY(Keep(event, bytes, again));
   if (bounds_.in_group()) return base::Ok();
   if (bounds_.ended_group() && !again) {
-    const SpoolGroup group{bounds_.gtid(), bounds_.group_begin(), {bounds_.event_file(), bounds_.event_end()}};
-    appender_.EndGroup(group);
+    last_.Ended(bounds_.gtid(), bounds_.group_begin(), {bounds_.event_file(), bounds_.event_end()});
+    appender_.EndGroup(last_.mark());
   }
   appender_.EndBetweenGroups(bounds_.file(), bounds_.offset());
   if (reader_waits_ && appender_.has_whole()) {
@@ -156,6 +164,11 @@ base::Result<bool> SpoolLog::IsSentAgain(const Event& event) {
                       fmt::format("the source sends {} a second time: its binlog was reset, or another server answers; "
                                   "start a new copy",
                                   name));
+}
+
+bool SpoolLog::full() const {
+  const std::lock_guard lock(mutex_);
+  return refused_bytes_ != 0;
 }
 
 base::Status SpoolLog::WaitForRoom(std::chrono::milliseconds timeout) {

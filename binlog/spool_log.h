@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "binlog/continuity.h"
 #include "binlog/group_bounds.h"
 #include "binlog/spool_appender.h"
 #include "binlog/spool_reader.h"
@@ -27,9 +28,10 @@ class SpoolLog {
   const std::optional<SpoolCut>& cut() const { return cut_; }
   mysql::SourcePosition position() const;
   mysql::SourcePosition durable_position() const;
-  std::optional<SpoolGroup> last_group() const;
-  base::Status StartConnection(const mysql::FilePosition& start, bool checksum_at_start);
+  std::optional<GroupMark> last_group() const;
+  base::Status StartConnection(const mysql::FilePosition& start, bool checksum_at_start, bool proof);
   base::Status Append(std::string_view event);
+  bool full() const;
   base::Status WaitForRoom(std::chrono::milliseconds timeout);
   base::Status Flush();
   base::Status Sync();
@@ -65,12 +67,13 @@ class SpoolLog {
   std::condition_variable changed_;
   SpoolAppender appender_;
   GroupBounds bounds_;
+  LastGroup last_;
   PassedFilter filter_;
   bool resending_ = false;  // the connection has sent nothing new yet
   mysql::SourcePosition resent_upto_;
   base::Status failed_;              // until StartConnection
   base::Status broken_;              // for good
-  std::uint64_t refused_bytes_ = 0;  // of the event that found the spool full
+  std::uint64_t refused_bytes_ = 0;  // of the event that found the spool full; 0: it is not
   bool closed_ = false;
   base::Status close_reason_;
   bool heartbeat_ = false;  // the last thing that came

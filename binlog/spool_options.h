@@ -1,6 +1,7 @@
 // How a spool is to be kept.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -19,6 +20,7 @@ struct SpoolOptions {
   std::uint64_t block_bytes = 1ull << 20;  // of events in one block, uncompressed; at most kSpoolBlockBytesMax
   std::uint64_t bytes_max = 0;             // of all segments; 0: no limit. At least two segments
   int zstd_level = 1;
+  std::chrono::seconds lock_wait{0};  // how long another process that uses the spool is waited for
 };
 
 }  // namespace shardlift::binlog

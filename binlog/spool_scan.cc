@@ -50,15 +50,14 @@ base::Status SpoolScan::Take(const SpoolRawEvent& raw) {
   event_.bytes = raw.bytes;
   if (event_.file != entries_.file()) event_.file = entries_.file();
   event_.event = {.event = *event, .offset = raw.begin, .end_offset = raw.end};
+  last_.Note(raw.bytes, bounds_.format().checksum);
   if (base::Status status = bounds_.NextAt(event_.file, event_.event); !status.ok()) return Damage(status.message());
   if (event->header.type == EventType::kFormatDescription) {
     format_event_ = std::make_shared<const std::string>(raw.bytes);
   }
   if (bounds_.ended_group()) {
-    if (!last_group_) last_group_.emplace();
-    last_group_->gtid = bounds_.gtid();
-    last_group_->begin = bounds_.group_begin();
-    last_group_->end = {event_.file, raw.end};
+    last_.Ended(bounds_.gtid(), bounds_.group_begin(), {event_.file, raw.end});
+    has_last_ = true;
   }
   return base::Ok();
 }
@@ -72,7 +71,7 @@ base::Status SpoolScan::EndBlock() {
   if (block_.passed) boundary_.position.MergeWith(*block_.passed);
   boundary_.place = entries_.place();
   boundary_.format_event = format_event_;
-  boundary_.last_group = last_group_;
+  if (has_last_) boundary_.last_group = last_.mark();
   return base::Ok();
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "binlog/continuity.h"
 #include "binlog/group_bounds.h"
 #include "binlog/spool_segment.h"
 
@@ -23,19 +24,13 @@ struct SpoolEvent {
   FileEvent event;         // parsed, and where it stands in that file; a repeated format description takes no room
 };
 
-struct SpoolGroup {
-  mysql::Gtid gtid;  // number 0: it has none
-  mysql::FilePosition begin;
-  mysql::FilePosition end;
-};
-
 // A place between two groups.
 struct SpoolBoundary {
   std::uint64_t bytes = 0;  // of the segment up to it
   mysql::SourcePosition position;
   mysql::FilePosition place;                        // in the source's binlog, where the next event is expected
   std::shared_ptr<const std::string> format_event;  // the format description in force; null: none yet
-  std::optional<SpoolGroup> last_group;
+  std::optional<GroupMark> last_group;
 };
 
 class SpoolScan {
@@ -65,7 +60,8 @@ class SpoolScan {
   GroupBounds bounds_;
   SpoolEvent event_;
   std::shared_ptr<const std::string> format_event_;
-  std::optional<SpoolGroup> last_group_;
+  LastGroup last_;
+  bool has_last_ = false;
   SpoolBoundary boundary_;
 };
 

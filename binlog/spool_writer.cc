@@ -22,12 +22,13 @@ SpoolWriter::~SpoolWriter() { (void)log_->Sync().ok(); }
 const std::optional<SpoolCut>& SpoolWriter::cut() const { return log_->cut(); }
 mysql::SourcePosition SpoolWriter::position() const { return log_->position(); }
 mysql::SourcePosition SpoolWriter::durable_position() const { return log_->durable_position(); }
-std::optional<SpoolGroup> SpoolWriter::last_group() const { return log_->last_group(); }
+std::optional<GroupMark> SpoolWriter::last_group() const { return log_->last_group(); }
 
-base::Status SpoolWriter::StartConnection(const mysql::FilePosition& start, bool checksum_at_start) {
-  return log_->StartConnection(start, checksum_at_start);
+base::Status SpoolWriter::StartConnection(const mysql::FilePosition& start, bool checksum_at_start, bool proof) {
+  return log_->StartConnection(start, checksum_at_start, proof);
 }
 base::Status SpoolWriter::Append(std::string_view event) { return log_->Append(event); }
+bool SpoolWriter::full() const { return log_->full(); }
 base::Status SpoolWriter::WaitForRoom(std::chrono::milliseconds timeout) { return log_->WaitForRoom(timeout); }
 base::Status SpoolWriter::Flush() { return log_->Flush(); }
 base::Status SpoolWriter::Sync() { return log_->Sync(); }
@@ -42,7 +43,7 @@ base::Result<std::unique_ptr<SpoolReader>> SpoolWriter::OpenReader(const mysql::
 base::Status RemoveSpool(const std::string& directory) {
   std::error_code error;
   if (!std::filesystem::exists(directory, error) && !error) return base::Ok();
-  SL_ASSIGN(const SpoolFile lock, LockSpool(directory));
+  SL_ASSIGN(const SpoolFile lock, LockSpool(directory, std::chrono::seconds(0)));
   // Others in the directory are not ours to remove.
   std::vector<std::string> paths;
   for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {

@@ -24,6 +24,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "binlog/continuity.h"
 #include "binlog/spool_directory.h"
 #include "binlog/spool_options.h"
 
@@ -43,18 +44,19 @@ class SpoolWriter {
   // Where the source has to go on: everything before it is in the spool. Between two groups.
   mysql::SourcePosition position() const;
   mysql::SourcePosition durable_position() const;  // the same of what is on disk for good
-  // The last group before position(), to prove that the source still has it. nullopt: none in the last two segments. To
-  // read it: OpenReader at position() less its GTID (MySQL), or at its begin (MariaDB).
-  std::optional<SpoolGroup> last_group() const;
+  // The last group before position(). nullopt: none in the last two segments.
+  std::optional<GroupMark> last_group() const;
 
   // A new connection was made: the next event stands at `start` (MySQL: empty, the server tells). Forgets a group that
-  // is not whole. What is sent again of the spool's end, as for a proof, is passed over.
-  base::Status StartConnection(const mysql::FilePosition& start, bool checksum_at_start);
+  // is not whole. What is sent again of the spool's end is passed over. `proof`: the source was asked for last_group()
+  // again, and what it sends must be the same; else Append is kRefused.
+  base::Status StartConnection(const mysql::FilePosition& start, bool checksum_at_start, bool proof);
   // One whole event, as the server sent it. Made-up ROTATE events and heartbeats are seen, not kept.
-  //   kEnvironment "the spool is full" (bytes_max): nothing has changed; WaitForRoom, then append the same event again.
+  //   kEnvironment and full() (bytes_max): nothing has changed; WaitForRoom, then append the same event again.
   //   Any other failure stays until StartConnection: stream again from position(). Disk full, short writes: the spool
   //   itself is whole, up to position(). kCorrupt, kRefused: the event, or its place.
   base::Status Append(std::string_view event);
+  bool full() const;
   // Ok: Trim has made room since the spool was full. kEnvironment: not within `timeout`. kStopped: closed.
   base::Status WaitForRoom(std::chrono::milliseconds timeout);
   // Hands whole groups to the file system. Not needed for the reader, who takes them from memory when it waits.

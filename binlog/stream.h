@@ -1,10 +1,12 @@
 // GroupStream: the binlog of one live server as commit groups.
 //
 // A thread of its own reads packets from the connection into a queue bounded by queue_bytes_max and back-presses the
-// server by not reading. Next() decodes on the caller's thread. Checksums are verified. A connection that ends or is
+// server by not reading. With a spool (binlog/spool_writer.h) another one takes them to disk at once, however far the
+// decoder is behind. Next() decodes on the caller's thread. Checksums are verified. A connection that ends or is
 // silent (no event, no heartbeat) for silent_deadline is lost: the stream opens a new one, proves that the binlog goes
 // on where it was (binlog/continuity.h) and that the server still has executed all that was streamed, and goes on; no
-// group is given out twice. It gives up after reconnect_for.
+// group is given out twice. It gives up after reconnect_for. With a spool that proof is also asked for at the start,
+// as the spool is from an earlier run.
 //
 // Thread rules: Next and the accessors on one thread; Stop from any thread.
 #pragma once
@@ -21,6 +23,7 @@
 #include "binlog/byte_store.h"
 #include "binlog/dump_connection.h"
 #include "binlog/group.h"
+#include "binlog/spool_options.h"
 #include "mysql/maria_gtid.h"
 #include "mysql/position.h"
 
@@ -36,6 +39,10 @@ struct StreamOptions : DumpOptions {
   std::function<bool(std::string_view schema, std::string_view table)> describe;  // as in GroupReaderOptions
   SpillOptions spill;                                                             // where the rows of a large group go
   std::chrono::seconds reconnect_for{0};  // how long a lost server is tried again; 0: not at all
+  // Where the raw binlog is kept until Trim; identity and start are filled in. The stream must then start at a
+  // SourcePosition. A spool that is full is waited for as long as a lost server.
+  std::optional<SpoolOptions> spool;
+  bool spool_anew = false;  // what is in it is of no use any more: it is removed
 };
 
 struct StreamItem {
@@ -69,6 +76,9 @@ class GroupStream {
   base::Status lost() const;
   // How often the stream went on after it had been lost.
   std::uint64_t reconnects() const;
+  // With a spool: what lies behind the checkpoint is needed no more. Never ahead of SafePosition().
+  base::Status Trim(const mysql::SourcePosition& checkpoint);
+  std::uint64_t spool_bytes() const;  // on disk
   void Stop();
 
  private:

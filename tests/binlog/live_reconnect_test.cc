@@ -1,12 +1,11 @@
 // A stream whose connection or server goes away and comes back: it goes on, without loss and without giving a group
 // twice, or refuses when the server is no longer what it was.
+#include "tests/binlog/live_reconnect.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <future>
-#include <thread>
-
-#include "tests/binlog/live.h"
 
 namespace shardlift::binlog {
 namespace {
@@ -17,47 +16,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-class LiveReconnect : public LiveTest {
- protected:
-  void SetUp() override {
-    LiveTest::SetUp();
-    Sql("CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT) ENGINE=InnoDB");
-    Watch("t");
-    options_.reconnect_for = seconds(30);
-  }
-  // Ends the stream's connection at the server; its next events go to a new one.
-  void CutStream() {
-    const std::uint64_t before = stream_->reconnects();
-    CutConnection();
-    for (int i = 0; i < 300 && stream_->reconnects() == before; ++i) {
-      auto item = stream_->Next(milliseconds(50));
-      ASSERT_TRUE(item.ok()) << item.status().message();
-      ASSERT_FALSE(item->group.has_value());
-    }
-    ASSERT_EQ(stream_->reconnects(), before + 1);
-  }
-  void CutConnection() {
-    const auto other = Connect(GetParam());
-    auto rows = other->Query("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'", "test");
-    ASSERT_TRUE(rows.ok()) << rows.status().message();
-    ASSERT_THAT(rows->rows, SizeIs(1));
-    SqlOn(*other, "KILL " + rows->rows[0][0].value_or("?"));
-  }
-  void RestartServer() {
-    ASSERT_TRUE(ServerOf(GetParam()).StartAgain().ok());
-    session_ = Connect(GetParam());
-    Sql("USE db");
-  }
-  void ForgetBinlog() { Sql(maria() ? "RESET MASTER" : "RESET BINARY LOGS AND GTIDS"); }
-  base::Status NextFailure() {
-    for (int i = 0; i < 300; ++i) {
-      auto item = stream_->Next(milliseconds(50));
-      if (!item.ok()) return item.status();
-    }
-    return base::Ok();
-  }
-};
 
 TEST_P(LiveReconnect, ConnectionEndsBetweenGroups_EachGroupComesOnce) {
   OpenStream();

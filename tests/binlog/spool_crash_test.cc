@@ -44,7 +44,7 @@ SpoolOptions CrashOptions(const std::string& directory) {
 [[noreturn]] void WriteForEver(const SpoolOptions& options, int pipe, unsigned seed) {
   std::minstd_rand random(seed);
   auto spool = SpoolWriter::Open(options);
-  if (!spool.ok() || !(*spool)->StartConnection({}, true).ok()) _exit(10);
+  if (!spool.ok() || !(*spool)->StartConnection({}, true, false).ok()) _exit(10);
   std::uint64_t number = (*spool)->position().gtid_set().Count();
   Stream stream = After(number);
   Stream begin;
@@ -117,7 +117,7 @@ TEST(SpoolCrashTest, WriterKilledAtAnyMoment_EverythingSyncedIsThereAndWholeGrou
 void FillUp(const SpoolOptions& options, const std::function<void()>& make_room) {
   auto spool = SpoolWriter::Open(options);
   ASSERT_TRUE(spool.ok()) << spool.status().message();
-  ASSERT_TRUE((*spool)->StartConnection({}, true).ok());
+  ASSERT_TRUE((*spool)->StartConnection({}, true, false).ok());
   Stream stream;
   AppendAll(**spool, stream.Begin());
   base::Status status;
@@ -144,7 +144,7 @@ void FillUp(const SpoolOptions& options, const std::function<void()>& make_room)
 
   // And once there is room, it goes on.
   make_room();
-  ASSERT_TRUE((*spool)->StartConnection({}, true).ok());
+  ASSERT_TRUE((*spool)->StartConnection({}, true, false).ok());
   Stream begin;
   AppendAll(**spool, begin.Begin());
   stream = After(found);

@@ -25,7 +25,7 @@ class SpoolDamageTest : public ::testing::Test {
     Stream stream;
     auto spool = SpoolWriter::Open(options_);
     ASSERT_TRUE(spool.ok()) << spool.status().message();
-    ASSERT_TRUE((*spool)->StartConnection({}, true).ok());
+    ASSERT_TRUE((*spool)->StartConnection({}, true, false).ok());
     AppendAll(**spool, stream.Begin());
     for (int i = 0; i < groups; ++i) {
       const auto group = stream.Group(20);

@@ -139,7 +139,7 @@ class SpoolTest : public ::testing::Test {
     EXPECT_TRUE(spool.ok()) << spool.status().message();
     if (!spool.ok()) return nullptr;
     const mysql::FilePosition start = maria ? (*spool)->position().file() : mysql::FilePosition();
-    EXPECT_TRUE((*spool)->StartConnection(start, true).ok());
+    EXPECT_TRUE((*spool)->StartConnection(start, true, false).ok());
     return std::move(*spool);
   }
 

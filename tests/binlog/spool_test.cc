@@ -104,7 +104,7 @@ TEST_F(SpoolTest, GroupWithoutItsEnd_IsForgottenByTheNextConnection) {
   EXPECT_EQ(spool->position(), Stream::Upto(1));
   EXPECT_EQ(ReadAll(*spool, options_.start, false).events.size(), 5u) << "only whole groups are shown";
 
-  ASSERT_TRUE(spool->StartConnection({}, true).ok());
+  ASSERT_TRUE(spool->StartConnection({}, true, false).ok());
   stream.build = before;
   stream.number = 1;
   AppendAll(*spool, stream.Begin());
@@ -145,7 +145,7 @@ TEST_F(SpoolTest, LastGroupSentAgain_IsPassedOver) {
     EXPECT_EQ(last->end, stream.place());
     EXPECT_EQ(last->gtid.number, maria ? 0u : 2u);
 
-    ASSERT_TRUE(spool->StartConnection(maria ? last->begin : mysql::FilePosition(), true).ok());
+    ASSERT_TRUE(spool->StartConnection(maria ? last->begin : mysql::FilePosition(), true, true).ok());
     EventBuilder server(maria);
     AppendAll(*spool, {server.Rotate("bin.000001", maria ? before.offset() : 4, true)});
     AppendAll(*spool, {maria ? AsMadeUp(begin[1]) : begin[1]});
@@ -282,7 +282,7 @@ TEST_F(SpoolTest, BadEvents_AreRefusedAndTheSpoolGoesOnAfterTheNextConnection) {
   EXPECT_THAT(status.message(), AllOf(HasSubstr("bin.000001:"), HasSubstr("wrong checksum")));
   EXPECT_EQ(spool->Append(bad[3]).message(), status.message()) << "it must not go on behind what is missing";
   EXPECT_EQ(spool->position(), Stream::Upto(1));
-  ASSERT_TRUE(spool->StartConnection({}, true).ok());
+  ASSERT_TRUE(spool->StartConnection({}, true, false).ok());
   stream.build = before;
   stream.number = 1;
   AppendAll(*spool, stream.Begin());

@@ -41,7 +41,7 @@ void WriteFile(bool maria) {
   EventBuilder build(maria);
   {
     auto spool = SpoolWriter::Open(options);
-    SL_CHECK(spool.ok() && (*spool)->StartConnection({"bin.000001", 4}, true).ok());
+    SL_CHECK(spool.ok() && (*spool)->StartConnection({"bin.000001", 4}, true, false).ok());
     SL_CHECK((*spool)->Append(build.FormatDescription()).ok());
     for (std::uint64_t number = 1; number <= 3; ++number) {
       for (const std::string& event : Group(build, maria, number)) SL_CHECK((*spool)->Append(event).ok());
