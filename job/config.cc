@@ -101,11 +101,19 @@ std::uint32_t DerivedServerId(const std::string& job, const std::string& source)
   return 0x40000000u | (hash & 0x3FFFFFFFu);
 }
 
+bool IsFileName(std::string_view name) {
+  constexpr std::string_view kFine = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !name.starts_with('.') && name.find_first_not_of(kFine) == std::string_view::npos;
+}
+
 Status ReadSources(const json& array, JobConfig* config) {
   for (std::size_t i = 0; i < array.size(); ++i) {
     ObjectReader reader(array[i], fmt::format("{}: sources[{}]", config->path, i));
     SourceConfig source;
     const std::string name = reader.RequiredString("name");
+    if (!IsFileName(name)) {
+      reader.Fail("name", "may hold letters, digits, '.', '_' and '-' only, not '.' first: a folder is named after it");
+    }
     source.endpoint = ReadEndpoint(reader, array[i], config->path);
     source.endpoint.name = name;
     source.server_id = static_cast<std::uint32_t>(
@@ -262,6 +270,26 @@ Status ReadLimits(ObjectReader& job, JobConfig* config) {
   return base::Ok();
 }
 
+Status ReadSpool(const json* object, JobConfig* config) {
+  if (object != nullptr) {
+    ObjectReader reader(*object, config->path + ": spool");
+    config->spool.directory = reader.String("directory", "");
+    config->spool.bytes_max =
+        reader.Number("bytes_max", config->spool.bytes_max, 256 * kMiB, 1024 * 1024 * 1024 * kMiB);
+    SL_TRY(reader.Finish());
+  }
+  if (config->spool.directory.empty()) {
+    if (!IsFileName(config->name)) {
+      return {Code::kUsage, fmt::format("{}: job: the spool's directory cannot be named after it: use letters, digits, "
+                                        "'.', '_' and '-', or set spool.directory",
+                                        config->path)};
+    }
+    config->spool.directory = config->name + ".spool";
+  }
+  config->spool.directory = Beside(config->path, config->spool.directory);
+  return base::Ok();
+}
+
 // What decides the target's contents, in one canonical text.
 std::string Fingerprint(const JobConfig& config) {
   json canonical = json::object();
@@ -296,6 +324,7 @@ Result<JobConfig> LoadJobConfig(const std::string& path) {
   const json& shards = reader.RequiredArray("shards");
   const json* routing = reader.Object("routing");
   const json& mappings = reader.RequiredArray("mappings");
+  SL_TRY(ReadSpool(reader.Object("spool"), &config));
   SL_TRY(ReadLimits(reader, &config));
   SL_TRY(reader.Finish());
   SL_TRY(ReadSources(sources, &config));

@@ -46,6 +46,12 @@ struct ApplyConfig {
   std::uint32_t retry_seconds = 120;  // how long a lost server is waited for before exit 3
 };
 
+// The raw binlogs of the sources, kept on this machine until checkpoints have passed them (docs/formats.md#spool).
+struct SpoolConfig {
+  std::string directory;                  // default: JOB.spool beside the job file; one folder for each source
+  std::uint64_t bytes_max = 16ull << 30;  // of each source; a full spool holds the source's stream back
+};
+
 struct JobConfig {
   std::string name;
   std::string path;  // of the file, for messages
@@ -55,6 +61,7 @@ struct JobConfig {
   std::vector<mapping::MappingConfig> mappings;
   CopyConfig copy;
   ApplyConfig apply;
+  SpoolConfig spool;
   // SHA-256 over what decides the target's contents (mappings, routing version and buckets): 64 hex digits.
   std::string fingerprint;
 };

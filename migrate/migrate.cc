@@ -45,6 +45,12 @@ std::uint64_t RowsEstimated(const Pipelines& pipelines) {
   return rows;
 }
 
+std::uint64_t SpoolBytes(const Pipelines& pipelines) {
+  std::uint64_t bytes = 0;
+  for (const auto& pipeline : pipelines) bytes += pipeline->spool_bytes();
+  return bytes;
+}
+
 // Watches the pipelines until they end, by themselves, on request or by failure; reports progress meanwhile.
 class Watch {
  public:
@@ -89,7 +95,8 @@ class Watch {
                                  {"rows_copied", static_cast<std::int64_t>(copied)},
                                  {"rows_estimated", static_cast<std::int64_t>(RowsEstimated(pipelines_))},
                                  {"changes_applied", static_cast<std::int64_t>(state_->changes_applied.load())},
-                                 {"lag_seconds", LargestLag(pipelines_)}});
+                                 {"lag_seconds", LargestLag(pipelines_)},
+                                 {"spool_bytes", static_cast<std::int64_t>(SpoolBytes(pipelines_))}});
   }
 
   Status CheckStop() {

@@ -14,16 +14,26 @@ namespace {
 constexpr auto kConflictPassEvery = 10s;
 }  // namespace
 
+std::vector<std::uint64_t> SourcePipeline::Enqueued() {
+  std::vector<std::uint64_t> batches;
+  for (const std::unique_ptr<Lane>& lane : lanes_) batches.push_back(lane->enqueued());
+  return batches;
+}
+
+bool SourcePipeline::HaveCommitted(const std::vector<std::uint64_t>& batches) {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (!lanes_[i]->HasCommitted(batches[i])) return false;
+  }
+  return true;
+}
+
 // Does not wait: while one shard is away the stream still feeds the others.
 bool SourcePipeline::CopyIsCommitted() {
   if (copy_batches_.empty()) {
     if (readers_running_.load() > 0 || !book_->empty()) return false;
-    for (const std::unique_ptr<Lane>& lane : lanes_) copy_batches_.push_back(lane->enqueued());
+    copy_batches_ = Enqueued();
   }
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (!lanes_[i]->HasCommitted(copy_batches_[i])) return false;
-  }
-  return true;
+  return HaveCommitted(copy_batches_);
 }
 
 Status SourcePipeline::CheckGoals() {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <set>
 
 #include "base/events.h"
@@ -19,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kRoundAgeMax = 100ms;
 constexpr auto kIdleCheckpointEvery = 2s;
 constexpr auto kXaWait = 30s;
+constexpr auto kSpoolLockWait = 15s;  // of a process that was taken over, until it has noticed
 
 }  // namespace
 
@@ -62,9 +64,11 @@ Status SourcePipeline::Prepare() {
   book_ = std::make_unique<WindowBook>(flavour_);
   SL_ASSIGN(claim_, ClaimSource(config_, catalog_, source_));
   bool any_fresh = false;
+  new_job_ = true;
   std::optional<mysql::SourcePosition> start;
   for (const LaneClaim& lane : claim_.lanes) {
     any_fresh |= lane.fresh;
+    new_job_ &= lane.fresh;
     if (lane.fresh) continue;
     // A crash while the lanes were being set up: those that have a position got the same one.
     if (!start) start = lane.restart;
@@ -151,6 +155,14 @@ Status SourcePipeline::OpenStream() {
   stream_options.server_id = config_.sources[source_].server_id;
   stream_options.start = restart_;
   stream_options.reconnect_for = std::chrono::seconds(config_.apply.retry_seconds);
+  std::error_code error;
+  std::filesystem::create_directories(config_.spool.directory, error);
+  if (error) return {Code::kEnvironment, fmt::format("spool {}: {}", config_.spool.directory, error.message())};
+  stream_options.spool.emplace();
+  stream_options.spool->directory = (std::filesystem::path(config_.spool.directory) / name_).string();
+  stream_options.spool->bytes_max = config_.spool.bytes_max;
+  stream_options.spool->lock_wait = kSpoolLockWait;
+  stream_options.spool_anew = new_job_;
   stream_options.tables = [this](std::string_view schema, std::string_view table) -> const mysql::TableSchema* {
     const auto found = by_name_.find(fmt::format("{}.{}", schema, table));
     return found == by_name_.end() ? nullptr : found->second;
@@ -202,6 +214,7 @@ Status SourcePipeline::Stream() {
     if (big || (!round_.empty() && now - round_started_ >= kRoundAgeMax)) FlushRound(false);
     if (now >= idle_checkpoint_at_) {
       if (!(stored_ == restart_)) FlushRound(true);
+      SL_TRY(TrimSpool());
       idle_checkpoint_at_ = now + kIdleCheckpointEvery;
     }
     SL_TRY(CheckGoals());
@@ -245,6 +258,19 @@ Status SourcePipeline::HandleItem(binlog::StreamItem& item) {
 void SourcePipeline::FlushRound(bool all_lanes) {
   round_.Flush(lanes_, &restart_, &handled_, all_lanes);
   if (all_lanes) stored_ = restart_;
+}
+
+// What lies behind a checkpoint that all lanes have committed is needed no more.
+Status SourcePipeline::TrimSpool() {
+  spool_bytes_ = stream_->spool_bytes();
+  if (trim_to_ && HaveCommitted(trim_batches_)) {
+    SL_TRY(stream_->Trim(*trim_to_));
+    trim_to_.reset();
+  }
+  if (trim_to_ || !(stored_ == restart_)) return base::Ok();
+  trim_to_ = stored_;
+  trim_batches_ = Enqueued();
+  return base::Ok();
 }
 
 void SourcePipeline::MergeReadyChunks() {

@@ -48,12 +48,15 @@ class SourcePipeline {
   bool finished() const { return finished_.load(); }
   std::int64_t lag_seconds() const { return lag_seconds_.load(); }
   std::uint64_t rows_estimated() const { return rows_estimated_; }
+  std::uint64_t spool_bytes() const { return spool_bytes_.load(); }
 
  private:
   base::Result<mysql::SourcePosition> FindStart();
   base::Status OpenControl();
   base::Status OpenStream();
   base::Status LoadDeadOwners();
+  std::vector<std::uint64_t> Enqueued();  // by lane: its batches so far
+  bool HaveCommitted(const std::vector<std::uint64_t>& batches);
   void StartReaders();
   void StreamLoop();
   base::Status Stream();
@@ -72,6 +75,7 @@ class SourcePipeline {
   void Empty(std::uint32_t shard, const std::string& owner_id, bool moved_away);
   void ClearDeadOwner(const std::string& owner_id);
   void FlushRound(bool all_lanes);
+  base::Status TrimSpool();
   void MergeReadyChunks();
   void MergeChunk(ChunkWindow& window);
   void MergeKeys(const ChunkWindow& window);
@@ -112,8 +116,11 @@ class SourcePipeline {
   mysql::SourcePosition had_applied_;  // what any lane had applied before this run
   mysql::SourcePosition restart_;      // where a new stream would have to start
   mysql::SourcePosition stored_;       // restart_ as all lanes were last told
-  std::vector<bool> skips_;            // by lane: it has this group already
-  bool resuming_ = true;               // some lane may still have to skip
+  std::optional<mysql::SourcePosition> trim_to_;  // restart_ as it was when these were the lanes' batches
+  std::vector<std::uint64_t> trim_batches_;
+  std::vector<bool> skips_;                      // by lane: it has this group already
+  bool new_job_ = false;                         // no lane had a checkpoint
+  bool resuming_ = true;                         // some lane may still have to skip
   std::unordered_set<std::string> dead_owners_;  // owners with a dead letter on shard 0 (values that do not fit)
   std::vector<std::uint64_t> copy_batches_;  // by lane: its batches up to the last chunk; empty while chunks are open
   std::optional<mysql::SourcePosition> goal_;
@@ -132,6 +139,7 @@ class SourcePipeline {
   std::atomic<bool> caught_up_{false};
   std::atomic<bool> finished_{false};
   std::atomic<std::int64_t> lag_seconds_{0};
+  std::atomic<std::uint64_t> spool_bytes_{0};
 };
 
 }  // namespace shardlift::migrate

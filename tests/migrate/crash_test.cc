@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
 #include <thread>
 
 #include "tests/migrate/fixture.h"
@@ -31,6 +32,23 @@ class Crash : public MigrateTest {
     EXPECT_EQ(program.Wait(), 0) << program.Log();
     for (int i = 1; i <= 10; ++i) EXPECT_EQ(TargetBody(i), i == id ? body : fmt::format("old-{}", i)) << "row " << i;
     EXPECT_EQ(TargetRows(), 10);
+  }
+  std::uintmax_t SpoolBytes() const {
+    std::uintmax_t bytes = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(config_.spool.directory)) {
+      if (file.is_regular_file()) bytes += file.file_size();
+    }
+    return bytes;
+  }
+  void PurgeBinlogs() {
+    const auto source = SourceSession();
+    for (int i = 0; i < 100; ++i) {  // until the server is done with the files
+      const mysql::Rows files = live::RowsOn(*source, "SHOW BINARY LOGS");
+      if (files.rows.size() == 1) return;
+      live::SqlOn(*source, fmt::format("PURGE BINARY LOGS TO '{}'", files.rows.back()[0].value()));
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    FAIL() << "the server keeps its binlogs";
   }
   std::string job_;
   std::string log_;
@@ -101,6 +119,9 @@ TEST_P(Crash, FirstProcessInsideLaneTransaction_Stopped_TakenOver_Continued_Firs
   Program first = Start({"--until-caught-up"});
   first.WaitForEvent({"\"chunk\"", "\"reading\""}, 30);
   first.Signal(SIGSTOP);
+  // As on another machine: here the first one would have to be ended, as it has the spool.
+  config_.spool.directory += "-second";
+  job_ = WriteJobFile();
   Program second = Start({"--until-caught-up", "--takeover"});
   EXPECT_EQ(second.Wait(), 0) << second.Log();
   OnSource("UPDATE legacy.msg SET body = 'new-8' WHERE id = 8");
@@ -108,6 +129,29 @@ TEST_P(Crash, FirstProcessInsideLaneTransaction_Stopped_TakenOver_Continued_Firs
   const int code = first.Wait();
   EXPECT_TRUE(code == 4 || code == 3 || code == 0) << first.Log();
   FinishAndExpect(8, "new-8");
+}
+
+// The lanes stand still, the source's binlog does not. Its last transaction must be left, to prove that it goes on.
+TEST_P(Crash, SpoolAheadOfTheLanes_Killed_SourcePurgesItsBinlog_Resumed_ChangesArrive) {
+  ASSERT_EQ(Start({"--until-caught-up"}).Wait(), 0);
+  {
+    Program program = Start({"--pause-at", "lane.in_transaction:1"});
+    OnSource("UPDATE legacy.msg SET body = 'first'");
+    ASSERT_NE(program.WaitForEvent({"\"pause\"", "lane.in_transaction"}, 30), "") << program.Log();
+    OnSource("UPDATE legacy.msg SET body = 'second'");
+    OnSource("FLUSH BINARY LOGS");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    const std::uintmax_t before = SpoolBytes();
+    OnSource("UPDATE legacy.msg SET body = 'third' WHERE id = 3");
+    for (int i = 0; i < 300 && SpoolBytes() == before; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_GT(SpoolBytes(), before);
+    program.Kill();
+  }
+  PurgeBinlogs();
+  ASSERT_EQ(Start({"--until-caught-up"}).Wait(), 0);
+  EXPECT_EQ(TargetRowsWith("second"), 9);
+  EXPECT_EQ(TargetBody(3), "third");
+  EXPECT_EQ(TargetRows(), 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, Crash, ::testing::Values(Flavour::kMariaDb, Flavour::kMySql), FlavourParamName);

@@ -66,6 +66,8 @@ void MigrateTest::SetUp() {
   config_.name = "test";
   config_.path = "test";
   config_.fingerprint = std::string(64, 'a');
+  static int number = 0;
+  config_.spool.directory = fmt::format("{}/spool-{}", live::Directory(), ++number);
   job::SourceConfig source;
   source.endpoint = SourceServer(GetParam()).endpoint();
   source.server_id = 4711;
@@ -191,8 +193,9 @@ std::string MigrateTest::WriteJobFile() {
     job << (i > 0 ? ", " : "") << fmt::format(R"("{}": "{}")", mapping.columns[i].first, mapping.columns[i].second);
   }
   job << fmt::format(
-      "}}}}],\n\"copy\": {{\"chunk_rows\": {}, \"readers\": {}}},\n\"apply\": {{\"batch_changes_max\": {}}} }}\n",
-      config_.copy.chunk_rows, config_.copy.readers, config_.apply.batch_changes_max);
+      "}}}}],\n\"copy\": {{\"chunk_rows\": {}, \"readers\": {}}},\n\"apply\": {{\"batch_changes_max\": {}}},\n"
+      "\"spool\": {{\"directory\": \"{}\"}} }}\n",
+      config_.copy.chunk_rows, config_.copy.readers, config_.apply.batch_changes_max, config_.spool.directory);
   return base + ".json";
 }
 
