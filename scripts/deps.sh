@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: scripts/deps.sh [--mysql] [--tools]
+# usage: scripts/deps.sh [--mysql] [--fuzz] [--tools]
 #
 # Sees to it that what shardlift needs is installed (Debian 12). Does nothing, silently, when all of it is there.
 #
@@ -7,7 +7,8 @@
 #   --mysql     also MySQL's server: Debian's own package, unpacked in a root of its own so that it can live beside
 #               MariaDB. In $SHARDLIFT_MYSQL_ROOT, or /var/cache/shardlift/mysql-root. Beside it what the tests load into
 #               MariaDB.
-#   --tools     also clang-19 with clang-tidy, clang-format and the sanitizer runtimes (lanes tidy and fuzz), shellcheck
+#   --fuzz      also clang-19 with libFuzzer and the sanitizer runtimes (62 MB to download)
+#   --tools     also clang-19 with clang-tidy and clang-format, shellcheck (lane tidy)
 #
 # Installing needs root. An ordinary user with something missing is told what root must run.
 # Environment: SHARDLIFT_MYSQL_ROOT   where MySQL's root is or goes
@@ -23,19 +24,27 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 programs=(g++ cmake ninja ccache pkg-config /usr/bin/python3 /usr/sbin/mariadbd mariadb-install-db mariadb-dump)
-tool_packages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev shellcheck)
+fuzz_packages=(clang-19 libclang-rt-19-dev)
+fuzz_programs=(clang++-19)
+tool_packages=(clang-19 clang-tidy-19 clang-format-19 shellcheck)
 tool_programs=(clang++-19 clang-tidy-19 clang-format-19 shellcheck)
 
 want_mysql=no
+want_fuzz=no
 want_tools=no
 for argument in "$@"; do
   case "$argument" in
     --mysql) want_mysql=yes ;;
+    --fuzz) want_fuzz=yes ;;
     --tools) want_tools=yes ;;
     -h | --help) usage_of "$0" && exit 0 ;;
     *) say "deps.sh: unknown option $argument (see --help)" && exit 2 ;;
   esac
 done
+if [ "$want_fuzz" = yes ]; then
+  packages+=("${fuzz_packages[@]}")
+  programs+=("${fuzz_programs[@]}")
+fi
 if [ "$want_tools" = yes ]; then
   packages+=("${tool_packages[@]}")
   programs+=("${tool_programs[@]}")

@@ -2,12 +2,13 @@
 # usage: scripts/test.sh [--lane NAME] [OPTION...]
 #
 # Lanes:
-#   default   installs what is missing (MySQL's server too), builds the release preset, runs every test of ctest, then
-#             rehearsals: one seed for each pairing of servers, and each planted fault once
+#   default   installs what is missing (MySQL's server too), builds the release preset, runs every test of ctest, the fuzz
+#             lane, then rehearsals: one seed for each pairing of servers, and each planted fault once
 #   asan      unit and integration tests with the address and undefined-behaviour sanitizers
 #   tsan      the same with the thread sanitizer
 #   tidy      clang-tidy and clang-format over all sources, shellcheck over all scripts
-#   fuzz      each fuzz target for 30 seconds (--seconds N)
+#   fuzz      builds the fuzz targets with clang and sanitizers and runs each for 30 seconds (--seconds N), as many at a
+#             time as there are processors
 #   torture   many rehearsals; the list in build/torture/runs.tsv grows by a line for each, and runs that passed with the
 #             same program are not repeated
 #
@@ -103,6 +104,7 @@ lane_default() {
   use_mysql_root
   run "$top/scripts/build.sh" release
   ctest_in release
+  fuzz
   local reports="$top/build/test-reports" seed=1 pairing kind
   for pairing in "${pairings[@]}"; do
     say "test.sh: rehearsal $pairing, seed $seed"
@@ -147,21 +149,20 @@ lane_tidy() {
   note tidy "${#sources[@]} sources, ${#headers[@]} headers, ${#scripts[@]} scripts"
 }
 
-lane_fuzz() {
-  "$top/scripts/deps.sh" --tools
+# Fuzz targets side by side, as many as there are processors.
+fuzz() {
+  "$top/scripts/deps.sh" --fuzz
+  find "$top/build/fuzz/tests" -type f -name "*_fuzz" -delete 2>/dev/null || true
   run "$top/scripts/build.sh" fuzz fuzz_targets
-  local targets target name corpus
-  mapfile -t targets < <(find "$top/build/fuzz" -type f -executable -name '*_fuzz' | sort)
+  local results="$top/build/fuzz/results" targets line
+  mapfile -t targets < <(find "$top/build/fuzz/tests" -type f -executable -name '*_fuzz' | sort)
   [ "${#targets[@]}" -gt 0 ] || failures+=("no fuzz target in build/fuzz")
-  for target in "${targets[@]}"; do
-    name=$(basename "$target")
-    corpus=${name#binlog_}
-    corpus="$top/tests/binlog/fuzz/corpus/${corpus%_fuzz}"
-    mkdir -p "$top/build/fuzz/corpus/$name" "$top/build/fuzz/crashes"
-    run "$target" -max_total_time="$fuzz_seconds" -artifact_prefix="$top/build/fuzz/crashes/$name-" \
-      "$top/build/fuzz/corpus/$name" "$corpus" 2>"$top/build/fuzz/$name.log" || failures+=("$name; see build/fuzz/$name.log")
-    note fuzz "$name $(grep -c . "$top/build/fuzz/$name.log") lines, $(sed -n 's/^Done \(.*\)/\1/p' "$top/build/fuzz/$name.log")"
-  done
+  printf '%s\n' "${targets[@]}" >"$top/build/fuzz/targets"
+  say "test.sh: fuzzing ${#targets[@]} targets for $fuzz_seconds s each"
+  run xargs -d '\n' -a "$top/build/fuzz/targets" -n 1 -P "$(nproc)" "$top/scripts/fuzz_target.sh" "$fuzz_seconds" >"$results" || true
+  while read -r line; do note fuzz "$line"; done < <(sort "$results")
+  [ "$(wc -l <"$results")" -eq "${#targets[@]}" ] ||
+    failures+=("fuzz: $(wc -l <"$results") of ${#targets[@]} targets ended well; see build/fuzz")
 }
 
 # Runs one of the torture list unless this program has passed it already.
@@ -205,7 +206,7 @@ case "$lane" in
   asan) lane_sanitizer asan-ubsan ;;
   tsan) lane_sanitizer tsan ;;
   tidy) lane_tidy ;;
-  fuzz) lane_fuzz ;;
+  fuzz) fuzz ;;
   torture) lane_torture ;;
   *) say "test.sh: no lane $lane (see --help)" && exit 2 ;;
 esac
