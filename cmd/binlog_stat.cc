@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <map>
@@ -18,6 +19,7 @@
 #include "binlog/row_hash.h"
 #include "binlog/row_walk.h"
 #include "cmd/binlog.h"
+#include "cmd/binlog_largest.h"
 #include "cmd/support.h"
 
 namespace shardlift::cmd {
@@ -37,6 +39,9 @@ struct StatFlags {
 
 using RowCounts = std::array<std::uint64_t, 3>;  // by binlog::RowOp
 
+constexpr std::size_t kLargestShown = 10;
+constexpr std::size_t kTablesShown = 20;  // as text; JSON has all
+
 struct FileStat {
   std::string file;
   binlog::Format format;
@@ -48,6 +53,7 @@ struct FileStat {
   std::map<std::pair<std::string, std::string>, RowCounts> tables;
   std::map<std::string, std::uint64_t> events;
   std::map<std::string, std::uint64_t> payload_events;
+  std::vector<LargeTransaction> largest;
   std::string content_hash;  // empty: not asked for
   std::string gtid, previous_gtid;
   binlog::FileEnd end = binlog::FileEnd::kClean;
@@ -74,6 +80,7 @@ class StatVisitor : public binlog::EventVisitor {
       stat_->last_time = time;
     }
     if (headers_only_) *wanted = IsGtid(event.type());
+    if (!headers_only_ && !event.in_payload) largest_.Note(stat_->file, event);
     if (event.type() == EventType::kQuery) *wanted = false;
     if (event.type() == EventType::kPreviousGtids) {
       SL_ASSIGN(const mysql::GtidSet set, ParsePreviousGtids(*event.event));
@@ -90,6 +97,7 @@ class StatVisitor : public binlog::EventVisitor {
     return base::Ok();
   }
   Status OnMariaGtid(const binlog::ScannedEvent&, const binlog::MariaGtid& gtid) override {
+    largest_.NoteGtid(gtid);
     maria_gtids_[gtid.domain_id] = gtid;
     return base::Ok();
   }
@@ -112,12 +120,14 @@ class StatVisitor : public binlog::EventVisitor {
     }
     (*walk.counts)[static_cast<std::size_t>(kind.op)] += rows;
     stat_->rows[static_cast<std::size_t>(kind.op)] += rows;
+    largest_.AddRows(rows);
     return base::Ok();
   }
 
   void Finish() {
     Name(events_, stat_->events);
     Name(payload_events_, stat_->payload_events);
+    stat_->largest = largest_.Take();
     if (hashes_) stat_->content_hash = hash_.Hex();
     stat_->gtid = gtids_.ToText();
     for (const auto& [domain, gtid] : maria_gtids_) Append(gtid, stat_->gtid);
@@ -152,6 +162,7 @@ class StatVisitor : public binlog::EventVisitor {
   FileStat* const stat_;
   binlog::RowDecoder decoder_;
   binlog::RowHash hash_;
+  LargestTransactions largest_{kLargestShown};
   EventCounts events_{};
   EventCounts payload_events_{};
   mysql::GtidSet gtids_;
@@ -176,6 +187,17 @@ Result<FileStat> StatFile(const std::string& path, const StatFlags& flags) {
   return stat;
 }
 
+using Table = decltype(FileStat::tables)::value_type;
+// By rows changed, then by name.
+std::vector<const Table*> HottestFirst(const FileStat& stat) {
+  std::vector<const Table*> tables;
+  for (const Table& table : stat.tables) tables.push_back(&table);
+  const auto changes = [](const Table* table) { return table->second[0] + table->second[1] + table->second[2]; };
+  std::stable_sort(tables.begin(), tables.end(),
+                   [&](const Table* a, const Table* b) { return changes(a) > changes(b); });
+  return tables;
+}
+
 Json CountsJson(const RowCounts& counts) {
   return {{"insert", counts[0]}, {"update", counts[1]}, {"delete", counts[2]}};
 }
@@ -198,10 +220,18 @@ Json FileJson(const FileStat& stat, bool headers_only) {
     file["rows"] = CountsJson(stat.rows);
     if (!stat.content_hash.empty()) file["content_hash"] = stat.content_hash;
     file["tables"] = Json::array();
-    for (const auto& [name, counts] : stat.tables) {
-      Json table{{"schema", name.first}, {"table", name.second}};
-      table.update(CountsJson(counts));
-      file["tables"].push_back(std::move(table));
+    for (const Table* const table : HottestFirst(stat)) {
+      Json entry{{"schema", table->first.first}, {"table", table->first.second}};
+      entry.update(CountsJson(table->second));
+      file["tables"].push_back(std::move(entry));
+    }
+    file["largest_transactions"] = Json::array();
+    for (const LargeTransaction& each : stat.largest) {
+      file["largest_transactions"].push_back({{"pos", each.position},
+                                              {"bytes", each.bytes},
+                                              {"rows", each.rows},
+                                              {"time", or_null(each.time != 0, each.time)},
+                                              {"gtid", or_null(!each.gtid.empty(), each.gtid)}});
     }
   }
   file["events"] = stat.events;
@@ -255,8 +285,17 @@ std::string StatText(const FileStat& stat, bool headers_only) {
   line("gtid", stat.gtid);
   if (!headers_only) line("rows", CountsText(stat.rows));
   line("hash", stat.content_hash);
-  for (const auto& [name, counts] : stat.tables) {
-    text += fmt::format("    {}.{}: {}\n", name.first, name.second, CountsText(counts));
+  const std::vector<const Table*> tables = HottestFirst(stat);
+  for (std::size_t i = 0; i < std::min(tables.size(), kTablesShown); ++i) {
+    text +=
+        fmt::format("    {}.{}: {}\n", tables[i]->first.first, tables[i]->first.second, CountsText(tables[i]->second));
+  }
+  if (tables.size() > kTablesShown)
+    text += fmt::format("    and {} other tables (--json)\n", tables.size() - kTablesShown);
+  if (!stat.largest.empty()) text += "  largest transactions\n";
+  for (const LargeTransaction& each : stat.largest) {
+    text += fmt::format("    at {}: {} bytes, {} rows, {}{}{}\n", each.position, each.bytes, each.rows,
+                        TimeText(each.time), each.gtid.empty() ? "" : ", ", each.gtid);
   }
   text += "  events\n";
   for (const auto& [name, count] : stat.events) text += fmt::format("    {:<30} {}\n", name, count);

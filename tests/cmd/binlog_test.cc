@@ -89,8 +89,43 @@ TEST_F(BinlogTest, Stat_HeadersOnly_CountsNoRows) {
   const Json file = Json::parse(RunProgram({"binlog", "stat", "--json", "--headers-only", kMySql}).out)["files"][0];
   EXPECT_FALSE(file.contains("rows"));
   EXPECT_FALSE(file.contains("tables"));
+  EXPECT_FALSE(file.contains("largest_transactions"));
   EXPECT_EQ(file["events"]["GTID_LOG_EVENT"], 12);
   EXPECT_THAT(file["gtid"], EndsWith(":5-16:golden:1"));
+}
+
+TEST_F(BinlogTest, Stat_HottestTablesAndLargestTransactionsComeFirst) {
+  using binlog::EventBuilder;
+  EventBuilder b;
+  const std::string path = directory_ + "/sizes.000001";
+  const std::string row = EventBuilder::Row(1, "one");
+  std::string bytes = "\xfe" + std::string("bin") + b.FormatDescription();
+  const auto transaction = [&](const std::string& begin, const std::string& rows) {
+    const std::size_t position = bytes.size();
+    bytes += begin + rows + b.Xid();
+    return std::pair(position, bytes.size() - position);
+  };
+  const auto small = transaction(b.Gtid(7) + b.Query("BEGIN"), b.TableMap(5, "cold") + b.Write(row));
+  const auto large =
+      transaction(b.Gtid(8) + b.Query("BEGIN"), b.TableMap(6, "hot") + b.Write(row, 6) + b.Write(row, 6));
+  bytes += b.Query("CREATE TABLE between (id INT)") + b.Rotate("sizes.000002", 4, false);
+  std::ofstream(path, std::ios::binary) << bytes;
+  const Json file = Json::parse(RunProgram({"binlog", "stat", "--json", path}).out)["files"][0];
+  ASSERT_EQ(file["end"], "clean");
+  ASSERT_EQ(file["tables"].size(), 2u);
+  EXPECT_EQ(file["tables"][0]["table"], "hot");
+  const Json& largest = file["largest_transactions"];
+  ASSERT_EQ(largest.size(), 3u);
+  EXPECT_EQ(largest[0]["pos"], large.first);
+  EXPECT_EQ(largest[0]["bytes"], large.second);
+  EXPECT_EQ(largest[0]["rows"], 2);
+  EXPECT_THAT(largest[0]["gtid"], EndsWith(":8"));
+  EXPECT_EQ(largest[1]["pos"], small.first);
+  EXPECT_EQ(largest[1]["bytes"], small.second);
+  EXPECT_EQ(largest[1]["rows"], 1);
+  EXPECT_EQ(largest[2]["rows"], 0);
+  EXPECT_EQ(largest[2]["gtid"], nullptr);
+  EXPECT_THAT(RunProgram({"binlog", "stat", kMySql}).out, HasSubstr("at 198: 1674 bytes, 1 rows, "));
 }
 
 // Positions, times, table numbers, and which rows share an event, do not count.
