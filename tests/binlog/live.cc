@@ -87,7 +87,7 @@ void LiveTest::OpenStream() {
 
 void LiveTest::OpenStreamAt(const StreamStart& start) {
   StreamOptions options = options_;
-  options.endpoint = session_->endpoint();
+  if (options.endpoint.name.empty()) options.endpoint = session_->endpoint();
   options.server_id = 4711;
   options.start = start;
   options.tables = [this](std::string_view schema, std::string_view table) -> const mysql::TableSchema* {

@@ -62,7 +62,7 @@ class LiveTest : public live::LiveTest {
   static std::vector<std::string> Texts(const std::vector<OwnedGroup>& groups);
 
   std::map<std::string, std::unique_ptr<mysql::TableSchema>, std::less<>> watched_;
-  StreamOptions options_;  // OpenStream fills in the endpoint, the start and the tables
+  StreamOptions options_;  // OpenStream fills in the endpoint if it has no name, the start and the tables
   std::unique_ptr<GroupStream> stream_;
 
  private:

@@ -209,6 +209,27 @@ TEST_P(LiveEdge, PositionOfTheOtherFlavourIsRefused) {
 INSTANTIATE_TEST_SUITE_P(Servers, LiveEdge, ::testing::Values(mysql::Flavour::kMariaDb, mysql::Flavour::kMySql),
                          FlavourOf);
 
+// MariaDB 10.11 has no certificate of its own.
+class LiveTls : public LiveTest {};
+INSTANTIATE_TEST_SUITE_P(Servers, LiveTls, ::testing::Values(mysql::Flavour::kMySql), FlavourOf);
+
+TEST_P(LiveTls, LargeGroupsComeEncrypted) {
+  Sql("CREATE TABLE t (id INT PRIMARY KEY, v LONGTEXT)");
+  Watch("t");
+  options_.endpoint = session_->endpoint();
+  options_.endpoint.name = "encrypted";
+  options_.endpoint.tls = mysql::TlsMode::kVerifyCa;
+  options_.endpoint.tls_ca = ServerOf(GetParam()).data_directory() + "/ca.pem";
+  OpenStream();
+  Sql("INSERT INTO t VALUES (1, REPEAT('x', 20000000))");  // longer than a TLS record and a packet of the protocol
+  Sql("INSERT INTO t VALUES (2, 'short')");
+  const std::vector<OwnedGroup> groups = ReadAll();
+  ASSERT_THAT(groups, SizeIs(2));
+  EXPECT_EQ(groups[0].changes.at(0).after.at(1).bytes.size(), 20000000u);
+  EXPECT_EQ(One("SELECT connection_type FROM performance_schema.threads WHERE processlist_command LIKE 'Binlog Dump%'"),
+            "SSL/TLS");
+}
+
 // MariaDB decrypts what it sends: an encrypted binlog can be followed from its server.
 TEST(LiveEncrypted, MariaDb) {
   auto group = rehearse::ServerGroup::Create();
