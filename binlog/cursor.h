@@ -125,4 +125,9 @@ class Cursor {
   bool ok_ = true;
 };
 
+// Bit `index` of a bitmap of columns, which has it.
+inline bool Bit(std::string_view bitmap, std::size_t index) {
+  return ((static_cast<unsigned char>(bitmap[index / 8]) >> (index % 8)) & 1) != 0;
+}
+
 }  // namespace shardlift::binlog

@@ -19,10 +19,6 @@ namespace {
 using mysql::Value;
 static_assert(std::is_trivially_destructible_v<Value>, "rows are overwritten without ending the old values");
 
-bool Bit(std::string_view bitmap, std::size_t index) {
-  return ((static_cast<unsigned char>(bitmap[index / 8]) >> (index % 8)) & 1) != 0;
-}
-
 std::size_t CountBits(std::string_view bitmap, std::size_t bits) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < bits; ++i) count += Bit(bitmap, i) ? 1u : 0u;

@@ -11,10 +11,6 @@
 namespace shardlift::binlog {
 namespace {
 
-bool Bit(std::string_view bitmap, std::size_t index) {
-  return ((static_cast<unsigned char>(bitmap[index / 8]) >> (index % 8)) & 1) != 0;
-}
-
 constexpr std::uint32_t FractionBytes(unsigned fraction) { return (fraction + 1) / 2; }
 
 }  // namespace

@@ -5,14 +5,14 @@
 namespace shardlift::rehearse {
 namespace {
 
-using Json = nlohmann::json;
+using json = nlohmann::json;
 
-std::string TextOf(const Json& event, const char* key) {
+std::string TextOf(const json& event, const char* key) {
   const auto found = event.find(key);
   return found != event.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::uint64_t NumberOf(const Json& event, const char* key, std::uint64_t otherwise) {
+std::uint64_t NumberOf(const json& event, const char* key, std::uint64_t otherwise) {
   const auto found = event.find(key);
   if (found == event.end() || !found->is_number()) return otherwise;
   return found->is_number_unsigned() ? found->get<std::uint64_t>() : otherwise;
@@ -21,7 +21,7 @@ std::uint64_t NumberOf(const Json& event, const char* key, std::uint64_t otherwi
 }  // namespace
 
 bool MigrateState::Take(std::string_view line) {
-  const Json event = Json::parse(line, nullptr, false);
+  const json event = json::parse(line, nullptr, false);
   if (!event.is_object()) return false;
   const std::string name = TextOf(event, "event");
   if (name == "phase") {

@@ -20,17 +20,17 @@ constexpr std::uint64_t kStatementBytes = 400'000;
 constexpr std::uint64_t kStatementRows = 2'000;
 
 // A run of seed keys of one table; small enough that connections share the work evenly.
-struct Piece {
+struct RowRange {
   const LegacyTable* table = nullptr;
   std::uint64_t major = 0;
   std::uint64_t first = 0;  // n of SeedKey
   std::uint64_t rows = 0;
 };
 
-void AddPieces(const LegacyTable& table, std::uint64_t major, std::uint64_t rows, std::vector<Piece>* out) {
-  constexpr std::uint64_t kPieceRows = 50'000;
-  for (std::uint64_t first = 0; first < rows; first += kPieceRows) {
-    out->push_back({&table, major, first, std::min(kPieceRows, rows - first)});
+void AddRanges(const LegacyTable& table, std::uint64_t major, std::uint64_t rows, std::vector<RowRange>* out) {
+  constexpr std::uint64_t kRangeRows = 50'000;
+  for (std::uint64_t first = 0; first < rows; first += kRangeRows) {
+    out->push_back({&table, major, first, std::min(kRangeRows, rows - first)});
   }
 }
 
@@ -49,21 +49,21 @@ struct Shared {
   bool Stopped() const { return stop || (options.stop != nullptr && *options.stop); }
 };
 
-base::Status InsertPiece(mysql::Session& session, const Piece& piece, Shared& shared) {
-  Random random = Random::For(shared.options.seed, piece.table->Text(), (piece.major << 40) + piece.first);
+base::Status InsertRange(mysql::Session& session, const RowRange& range, Shared& shared) {
+  Random random = Random::For(shared.options.seed, range.table->Text(), (range.major << 40) + range.first);
   std::string sql;
   std::uint64_t in_statement = 0;
-  for (std::uint64_t n = 0; n < piece.rows; ++n) {
+  for (std::uint64_t n = 0; n < range.rows; ++n) {
     if (in_statement == 0) {
-      sql = InsertHead(*piece.table, true);
+      sql = InsertHead(*range.table, true);
     } else {
       sql.push_back(',');
     }
-    AppendRow(*piece.table, {piece.major, SeedKey(piece.first + n)}, random, &sql);
+    AppendRow(*range.table, {range.major, SeedKey(range.first + n)}, random, &sql);
     ++in_statement;
-    if (sql.size() < kStatementBytes && in_statement < kStatementRows && n + 1 < piece.rows) continue;
+    if (sql.size() < kStatementBytes && in_statement < kStatementRows && n + 1 < range.rows) continue;
     if (shared.Stopped()) return {base::Code::kStopped, "seeding was stopped"};
-    SL_TRY(session.Execute(sql, "seed " + piece.table->Text()));
+    SL_TRY(session.Execute(sql, "seed " + range.table->Text()));
     const std::uint64_t done = shared.rows_done += in_statement;
     in_statement = 0;
     if (shared.options.progress) {
@@ -74,7 +74,7 @@ base::Status InsertPiece(mysql::Session& session, const Piece& piece, Shared& sh
   return base::Ok();
 }
 
-void SeedThread(const mysql::Endpoint& endpoint, const std::vector<Piece>& pieces, std::atomic<std::size_t>& next,
+void SeedThread(const mysql::Endpoint& endpoint, const std::vector<RowRange>& ranges, std::atomic<std::size_t>& next,
                 Shared& shared) {
   auto session = mysql::Session::Open(endpoint, {});
   base::Status names = session.ok() ? (*session)->Execute("SET NAMES utf8mb4", "set names") : session.status();
@@ -82,8 +82,8 @@ void SeedThread(const mysql::Endpoint& endpoint, const std::vector<Piece>& piece
     shared.Fail(std::move(names));
     return;
   }
-  for (std::size_t i = next++; i < pieces.size() && !shared.Stopped(); i = next++) {
-    base::Status status = InsertPiece(**session, pieces[i], shared);
+  for (std::size_t i = next++; i < ranges.size() && !shared.Stopped(); i = next++) {
+    base::Status status = InsertRange(**session, ranges[i], shared);
     if (!status.ok()) {
       shared.Fail(std::move(status));
       return;
@@ -119,15 +119,15 @@ base::Result<SeedReport> SeedSources(std::span<const mysql::Endpoint> sources, c
   report.push = options.rows * 25 / 100;
   report.notice = options.rows * 15 / 100;
   report.im = options.rows - report.push - report.notice;
-  std::vector<std::vector<Piece>> pieces(2);
+  std::vector<std::vector<RowRange>> ranges(2);
   for (const LegacyTable& table : tables) {
-    std::vector<Piece>& out = pieces[table.source];
+    std::vector<RowRange>& out = ranges[table.source];
     switch (table.family) {
-      case Family::kIm: AddPieces(table, 0, report.im / 64 + (table.index < report.im % 64 ? 1 : 0), &out); break;
-      case Family::kPush: AddPieces(table, 0, report.push / 4 + (table.index < report.push % 4 ? 1 : 0), &out); break;
+      case Family::kIm: AddRanges(table, 0, report.im / 64 + (table.index < report.im % 64 ? 1 : 0), &out); break;
+      case Family::kPush: AddRanges(table, 0, report.push / 4 + (table.index < report.push % 4 ? 1 : 0), &out); break;
       case Family::kNotice:
         for (std::uint64_t r = 0; r < kNoticeRegions; ++r) {
-          AddPieces(table, r + 1, report.notice / kNoticeRegions + (r < report.notice % kNoticeRegions ? 1 : 0), &out);
+          AddRanges(table, r + 1, report.notice / kNoticeRegions + (r < report.notice % kNoticeRegions ? 1 : 0), &out);
         }
         break;
     }
@@ -138,7 +138,7 @@ base::Result<SeedReport> SeedSources(std::span<const mysql::Endpoint> sources, c
   std::vector<std::thread> threads;
   for (std::size_t s = 0; s < 2; ++s) {
     for (std::uint32_t c = 0; c < options.connections_per_source; ++c) {
-      threads.emplace_back([&, s] { SeedThread(sources[s], pieces[s], next[s], shared); });
+      threads.emplace_back([&, s] { SeedThread(sources[s], ranges[s], next[s], shared); });
     }
   }
   for (std::thread& thread : threads) thread.join();

@@ -31,7 +31,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kInitialiseDeadline{180};
 constexpr std::chrono::seconds kStartDeadline{120};
-constexpr std::chrono::milliseconds kPoll{20};
+constexpr std::chrono::milliseconds kPollEvery{20};
 constexpr int kPortAttempts = 5;
 
 base::Status Environment(std::string message) { return {base::Code::kEnvironment, std::move(message)}; }
@@ -119,7 +119,7 @@ struct GroupContext {
         SL_TRY(watchdog->Signal(pid, SIGKILL));
         return Environment(fmt::format("{} did not end in {} s; see {}", what, kInitialiseDeadline.count(), log_path));
       }
-      std::this_thread::sleep_for(kPoll);
+      std::this_thread::sleep_for(kPollEvery);
     }
   }
   // A directory the servers' user may write to.
@@ -168,7 +168,7 @@ struct Server::Impl {
         return Environment(
             fmt::format("server {} does not answer after {} s; see {}", spec.name, kStartDeadline.count(), log_path));
       }
-      std::this_thread::sleep_for(kPoll);
+      std::this_thread::sleep_for(kPollEvery);
     }
   }
 

@@ -6,20 +6,20 @@
 namespace shardlift::rehearse {
 namespace {
 
-using Json = nlohmann::json;
+using json = nlohmann::json;
 
-std::string TextOf(const Json& object, const char* key) {
+std::string TextOf(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::uint64_t NumberOf(const Json& object, const char* key) {
+std::uint64_t NumberOf(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number_integer() ? found->get<std::uint64_t>() : 0;
 }
 
-const Json& ListOf(const Json& object, const char* key) {
-  static const Json kEmpty = Json::array();
+const json& ListOf(const json& object, const char* key) {
+  static const json kEmpty = json::array();
   const auto found = object.find(key);
   return found != object.end() && found->is_array() ? *found : kEmpty;
 }
@@ -31,7 +31,7 @@ std::string UpperHex(std::string text) {
   return text;
 }
 
-Finding ToFinding(const Json& entry) {
+Finding ToFinding(const json& entry) {
   Finding finding;
   finding.kind = TextOf(entry, "kind");
   finding.origin = NumberOf(entry, "origin");
@@ -40,7 +40,7 @@ Finding ToFinding(const Json& entry) {
   finding.owner_key = UpperHex(TextOf(entry, "owner_key"));
   finding.shard = TextOf(entry, "shard");
   finding.expected_shard = TextOf(entry, "expected_shard");
-  for (const Json& column : ListOf(entry, "columns")) {
+  for (const json& column : ListOf(entry, "columns")) {
     if (column.is_string()) finding.columns.push_back(column.get<std::string>());
   }
   return finding;
@@ -53,15 +53,15 @@ bool SameOwner(const Finding& finding, const Planted& planted) {
 
 }  // namespace
 
-base::Result<VerifyOutcome> ParseVerify(std::string_view json) {
-  const Json document = Json::parse(json, nullptr, false);
+base::Result<VerifyOutcome> ParseVerify(std::string_view text) {
+  const json document = json::parse(text, nullptr, false);
   if (!document.is_object() || TextOf(document, "schema") != "shardlift.verify/1") {
     return base::Status(base::Code::kCorrupt, "verify --json printed no document of schema shardlift.verify/1");
   }
   VerifyOutcome outcome;
   outcome.done = true;
   outcome.rows_compared = NumberOf(document, "rows_compared");
-  for (const Json& entry : ListOf(document, "findings")) {
+  for (const json& entry : ListOf(document, "findings")) {
     if (entry.is_object()) outcome.findings.push_back(ToFinding(entry));
   }
   const auto counts = document.find("counts");
@@ -70,10 +70,10 @@ base::Result<VerifyOutcome> ParseVerify(std::string_view json) {
       if (count.is_number_integer()) outcome.counts[kind] = count.get<std::uint64_t>();
     }
   }
-  for (const Json& entry : ListOf(document, "per_shard")) {
+  for (const json& entry : ListOf(document, "per_shard")) {
     if (entry.is_object()) outcome.shard_rows.emplace_back(TextOf(entry, "shard"), NumberOf(entry, "rows"));
   }
-  for (const Json& entry : ListOf(document, "per_mapping")) {
+  for (const json& entry : ListOf(document, "per_mapping")) {
     if (!entry.is_object()) continue;
     outcome.mappings.push_back({TextOf(entry, "mapping"), NumberOf(entry, "source_rows"), NumberOf(entry, "kept"),
                                 NumberOf(entry, "left_behind"), NumberOf(entry, "equal")});

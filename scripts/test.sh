@@ -67,7 +67,7 @@ ctest_in() {
   local preset=$1 status=0 cases skipped total log="$top/build/$1/Testing/Temporary/LastTest.log"
   shift
   rm -f "$log"
-  run "${launcher[@]}" ctest --test-dir "$top/build/$preset" --no-tests=error --output-on-failure -j "$(nproc)" "$@" || status=$?
+  run "${launcher[@]}" ctest --test-dir "$top/build/$preset" --no-tests=error --output-on-failure -j "$(($(nproc) * 2))" "$@" || status=$?
   [ -e "$log" ] || fail "ctest did not run in build/$preset"
   total=$(grep -c '^Test Passed\.$' "$log" || true)
   cases=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) tests\{0,1\}\.$/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')

@@ -145,7 +145,7 @@ int MigrateTest::TargetRows() { return CountOnShards("TRUE"); }
 int MigrateTest::TargetRowsWith(const std::string& body) { return CountOnShards(fmt::format("body = '{}'", body)); }
 
 int MigrateTest::WaitForTargetRowsWith(const std::string& body) {
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
   while (true) {
     const int rows = TargetRowsWith(body);
     if (rows > 0 || std::chrono::steady_clock::now() >= deadline) return rows;
@@ -154,7 +154,7 @@ int MigrateTest::WaitForTargetRowsWith(const std::string& body) {
 }
 
 bool MigrateTest::WaitForTargetBody(int id, const std::string& body) {
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 600; ++i) {
     if (TargetBody(id) == body) return true;
     std::this_thread::sleep_for(50ms);
   }

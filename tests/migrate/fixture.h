@@ -37,10 +37,10 @@ class MigrateTest : public ::testing::TestWithParam<mysql::Flavour> {
   // The body of the row with this legacy id over all shards: "" if it is nowhere; fails the test if it is twice.
   std::string TargetBody(int id);
   int TargetRows();
-  // Rows over all shards that have this body, and a wait of up to ten seconds for one at least; their number.
+  // Rows over all shards that have this body, and a wait of up to half a minute for one at least; their number.
   int TargetRowsWith(const std::string& body);
   int WaitForTargetRowsWith(const std::string& body);
-  // Waits until TargetBody(id) == body; false after ten seconds.
+  // Waits until TargetBody(id) == body; false after half a minute.
   bool WaitForTargetBody(int id, const std::string& body);
 
   // Applies the schema and runs the job until it has caught up, with `handler` at the sync points.
