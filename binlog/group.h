@@ -10,12 +10,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
+#include "mysql/maria_gtid.h"
 #include "mysql/position.h"
 #include "mysql/schema.h"
 #include "mysql/value.h"
@@ -29,6 +31,16 @@ struct RowChange {
   RowOp op = RowOp::kInsert;
   std::span<const mysql::Value> before;  // update, delete; one Value per column of *table
   std::span<const mysql::Value> after;   // insert, update
+};
+
+struct TableMap;  // binlog/table_map.h
+
+// Where the event of a row stands in the binlog.
+struct RowPlace {
+  const TableMap* table = nullptr;  // a DescribedTable when the reader describes its tables
+  std::string_view file;
+  std::uint64_t offset = 0;   // of a compressed transaction: where that begins
+  std::uint32_t seconds = 0;  // unix seconds, as the server wrote it
 };
 
 enum class GroupKind : std::uint8_t {
@@ -66,6 +78,8 @@ class CommitGroup {
   // What passing this group adds to a position: the GTID on MySQL (empty number 0 if the group has none); on MariaDB
   // and in files the end of the group.
   mysql::Gtid gtid;
+  std::optional<mysql::MariaGtid> maria_gtid;
+  bool has_gtid_event = false;  // also of an anonymous transaction: a server that writes such events began it here
   mysql::FilePosition begin;
   mysql::FilePosition end;
   std::uint32_t timestamp_seconds = 0;  // unix seconds, as the server wrote it
@@ -76,6 +90,7 @@ class CommitGroup {
   // Calls `fn` for each row of a wanted table in binlog order; stops at the first failed Status. The Values and views
   // are valid during the call only. May be called again.
   base::Status ForEachRow(const std::function<base::Status(const RowChange&)>& fn) const;
+  base::Status ForEachPlacedRow(const std::function<base::Status(const RowChange&, const RowPlace&)>& fn) const;
 
   GroupBody* body() { return body_.get(); }
 

@@ -19,10 +19,10 @@ class GroupBody {
  public:
   explicit GroupBody(SpillOptions spill) : bytes_(std::move(spill)) {}
 
-  // `data` starts at the row event's column count, uncompressed. `file_offset`: where the event begins, for messages.
+  // `data` starts at the row event's column count, uncompressed. `file_offset`: where the event begins.
   base::Status Add(std::shared_ptr<const TableMap> table, RowOp op, bool partial, std::uint64_t file_offset,
-                   std::string_view data);
-  // For messages; all events of a group lie in one file.
+                   std::uint32_t seconds, std::string_view data);
+  // All events of a group lie in one file.
   void set_file(std::string file) { file_ = std::move(file); }
 
   std::size_t events() const { return events_.size(); }
@@ -30,7 +30,7 @@ class GroupBody {
   // Forgets the events after the first `count`.
   void KeepFirst(std::size_t count);
 
-  base::Status ForEachRow(const std::function<base::Status(const RowChange&)>& fn) const;
+  base::Status ForEachRow(const std::function<base::Status(const RowChange&, const RowPlace&)>& fn) const;
 
  private:
   struct HeldEvent {
@@ -38,6 +38,7 @@ class GroupBody {
     std::uint64_t file_offset;
     std::uint32_t data_bytes;
     std::uint32_t table;  // index into tables_
+    std::uint32_t seconds;
     RowOp op;
     bool partial;
   };

@@ -146,6 +146,8 @@ base::Status GroupBounds::OnGtid(const Event& event) {
     if (format_.flavour != mysql::Flavour::kMariaDb) return Corrupt("a MariaDB GTID event in a MySQL binlog");
     SL_ASSIGN(const MariaGtid gtid, ParseMariaGtid(event));
     SL_TRY(BeginGroup());
+    maria_gtid_ = gtid;
+    has_gtid_event_ = true;
     // The event stands for BEGIN, unless a single statement follows.
     in_transaction_ = !gtid.standalone;
     return base::Ok();
@@ -154,6 +156,7 @@ base::Status GroupBounds::OnGtid(const Event& event) {
   SL_ASSIGN(mysql::Gtid gtid, ParseMySqlGtid(event));
   SL_TRY(BeginGroup());
   gtid_ = std::move(gtid);
+  has_gtid_event_ = true;
   return base::Ok();
 }
 
@@ -225,6 +228,8 @@ void GroupBounds::TouchGroup() {
   in_group_ = began_ = true;
   in_transaction_ = false;
   gtid_ = mysql::Gtid();
+  maria_gtid_.reset();
+  has_gtid_event_ = false;
   if (group_begin_.file != event_file_) group_begin_.file = event_file_;
   group_begin_.offset = event_begin_;
 }

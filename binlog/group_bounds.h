@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@
 #include "binlog/file_reader.h"
 #include "binlog/query.h"
 #include "mysql/gtid_set.h"
+#include "mysql/maria_gtid.h"
 
 namespace shardlift::binlog {
 
@@ -56,6 +58,8 @@ class GroupBounds {
 
   // Of the group that the last event stands in, or ended. Number 0: it has none (MariaDB: always).
   const mysql::Gtid& gtid() const { return gtid_; }
+  const std::optional<mysql::MariaGtid>& maria_gtid() const { return maria_gtid_; }
+  bool has_gtid_event() const { return has_gtid_event_; }
   const mysql::FilePosition& group_begin() const { return group_begin_; }
 
   // Of the last event, when it is a QUERY event of any kind. The views live until the next event.
@@ -99,6 +103,8 @@ class GroupBounds {
   bool ended_ = false;
   bool dropped_ = false;
   mysql::Gtid gtid_;
+  std::optional<mysql::MariaGtid> maria_gtid_;
+  bool has_gtid_event_ = false;
   mysql::FilePosition group_begin_;
   QueryEvent query_event_;
   Query query_;

@@ -21,6 +21,8 @@ void GroupReader::StartGroup() {
   group_.body_->set_file(bounds_.event_file());
   group_.begin = bounds_.group_begin();
   if (bounds_.gtid().number != 0) group_.gtid = bounds_.gtid();
+  group_.maria_gtid = bounds_.maria_gtid();
+  group_.has_gtid_event = bounds_.has_gtid_event();
   savepoints_.clear();
   own_xid_.clear();
 }
@@ -122,16 +124,23 @@ base::Status GroupReader::Describe(const Event& event, const TableMapName& name,
   seen.group = group_number_;
   if (same && seen.map == nullptr) return base::Ok();
   const bool wanted = same || options_.describe(name.schema, name.table);
+  TableMapEvent map;
+  if (wanted && !same) {
+    SL_ASSIGN(map, ParseTableMap(event, bounds_.format()));
+    seen.has_names = !map.column_names.empty();
+  }
   const mysql::TableSchema* schema = nullptr;
   if (wanted && options_.known_schema) {
-    SL_ASSIGN(schema, options_.known_schema(name, {bounds_.event_file(), bounds_.event_begin()}));
+    SL_ASSIGN(schema, options_.known_schema(name, {bounds_.event_file(), bounds_.event_begin()}, seen.has_names));
   }
   if (same && seen.schema == schema) return base::Ok();
   seen.map = nullptr;
   seen.schema = schema;
   if (wanted) {
-    SL_ASSIGN(const TableMapEvent map, ParseTableMap(event, bounds_.format()));
-    SL_ASSIGN(const auto table, DescribeTable(map, bounds_.format().flavour, 0, schema));
+    if (same) {
+      SL_ASSIGN(map, ParseTableMap(event, bounds_.format()));
+    }
+    SL_ASSIGN(const auto table, DescribeTable(map, bounds_.format().flavour, described_++, schema));
     table->json_as_sql = options_.json_as_sql;
     if (options_.on_described) options_.on_described(*table);
     seen.map = table;
@@ -159,7 +168,8 @@ base::Status GroupReader::OnRows(const Event& event, const RowEventKind& kind) {
     SL_TRY(UncompressRows(data, kind.op, uncompressed_));
     data = uncompressed_;
   }
-  return group_.body_->Add(seen->map, kind.op, kind.partial, bounds_.event_begin(), data);
+  return group_.body_->Add(seen->map, kind.op, kind.partial, bounds_.event_begin(), event.header.timestamp_seconds,
+                           data);
 }
 
 base::Status GroupReader::OnXaPrepareEvent(const Event& event) {

@@ -30,16 +30,18 @@
 
 namespace shardlift::binlog {
 
+using KnownSchema = std::function<base::Result<const mysql::TableSchema*>(
+    const TableMapName& name, const mysql::FilePosition& place, bool has_names)>;
+
 struct GroupReaderOptions {
   mysql::FilePosition start;  // of the first event; the file may be empty when a ROTATE event comes first
   TableFilter tables;
   // Instead of `tables`: tables are as the binlog describes them (binlog/described_table.h), for those where this is
   // true.
   std::function<bool(std::string_view schema, std::string_view table)> describe;
-  // With `describe`: the schema of a table as it was where an event begins, null where that is not known. It must stay
-  // valid as long as the reader.
-  std::function<base::Result<const mysql::TableSchema*>(const TableMapName& name, const mysql::FilePosition& place)>
-      known_schema;
+  // With `describe`: the schema of a table as it was where an event begins, null where that is not known. `has_names`:
+  // the event names the columns itself. The schema must stay valid as long as the reader.
+  KnownSchema known_schema;
   bool json_as_sql = false;  // with `describe`: JSON values are SQL expressions that make them (binlog/json_binary.h)
   std::function<void(const DescribedTable& table)> on_described;  // each table, once for each different table map
   bool from_network = false;       // the server decrypts what it sends, and makes up events for the connection
@@ -85,6 +87,7 @@ class GroupReader {
     std::uint64_t group = 0;                     // the table map counts only in the group it was seen in
     std::string raw;                             // the event's body, to know an unchanged table map at once
     const mysql::TableSchema* schema = nullptr;  // with `describe`: the known one
+    bool has_names = false;                      // with `describe`
     std::shared_ptr<const TableMap> map;         // null: not wanted
   };
   struct Savepoint {
@@ -127,7 +130,8 @@ class GroupReader {
   bool last_was_heartbeat_ = false;
 
   std::uint64_t group_number_ = 0;
-  std::string own_xid_;  // of an XA START in this group
+  std::uint64_t described_ = 0;  // tables
+  std::string own_xid_;          // of an XA START in this group
   CommitGroup group_;
   std::vector<Savepoint> savepoints_;
   std::unordered_map<std::uint64_t, SeenTable> tables_;

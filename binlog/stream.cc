@@ -40,6 +40,8 @@ base::Status StreamState::Begin(const StreamOptions& options, const DumpConnecti
   reader_options.start = place;
   reader_options.tables = options.tables;
   reader_options.describe = options.describe;
+  reader_options.known_schema = options.known_schema;
+  reader_options.on_described = options.on_described;
   reader_options.from_network = true;
   reader_options.spill = options.spill;
   reader = std::make_unique<GroupReader>(std::move(reader_options));
@@ -110,6 +112,10 @@ mysql::SourcePosition GroupStream::SafePosition() const {
   for (const mysql::Gtid& gtid : state.reader->PreparedGtids()) prepared.Add(gtid);
   if (!prepared.empty()) safe.mutable_gtid_set().Subtract(prepared);
   return safe;
+}
+
+std::optional<mysql::FilePosition> GroupStream::OldestPrepareBegin() const {
+  return impl_->state.reader->OldestPrepareBegin();
 }
 
 std::uint32_t GroupStream::last_event_seconds() const { return impl_->state.reader->last_event_seconds(); }

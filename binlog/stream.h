@@ -22,7 +22,7 @@
 #include "base/status.h"
 #include "binlog/byte_store.h"
 #include "binlog/dump_connection.h"
-#include "binlog/group.h"
+#include "binlog/group_reader.h"
 #include "binlog/spool_options.h"
 #include "mysql/maria_gtid.h"
 #include "mysql/position.h"
@@ -36,8 +36,11 @@ using StreamStart = std::variant<mysql::SourcePosition, mysql::FilePosition, mys
 struct StreamOptions : DumpOptions {
   StreamStart start;
   TableFilter tables;
-  std::function<bool(std::string_view schema, std::string_view table)> describe;  // as in GroupReaderOptions
-  SpillOptions spill;                                                             // where the rows of a large group go
+  // As in GroupReaderOptions.
+  std::function<bool(std::string_view schema, std::string_view table)> describe;
+  KnownSchema known_schema;
+  std::function<void(const DescribedTable& table)> on_described;
+  SpillOptions spill;                     // where the rows of a large group go
   std::chrono::seconds reconnect_for{0};  // how long a lost server is tried again; 0: not at all
   // Where the raw binlog is kept until Trim; identity and start are filled in. The stream must then start at a
   // SourcePosition. A spool that is full is waited for as long as a lost server.
@@ -68,6 +71,8 @@ class GroupStream {
   const mysql::FilePosition& file_position() const;
   // As position(), but never past an XA PREPARE that is not resolved yet: the position to store in a checkpoint.
   mysql::SourcePosition SafePosition() const;
+  // Where the oldest XA PREPARE that is not resolved yet begins, on either server.
+  std::optional<mysql::FilePosition> OldestPrepareBegin() const;
   // Unix seconds of the server's clock in the last event or heartbeat; 0 before the first.
   std::uint32_t last_event_seconds() const;
   // True when the last thing the server said was a heartbeat, or the end of what it has: nothing is waiting.
