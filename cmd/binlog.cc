@@ -1,14 +1,11 @@
-// `shardlift binlog`: looks into binlog files; needs no server, but dump may ask one for what the files do not say.
+// `shardlift binlog`: looks into binlog files, and follows the binlog of a live server.
 #include "cmd/binlog.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "cmd/commands.h"
 
@@ -35,29 +32,13 @@ bool TablePatterns::Match(std::string_view schema, std::string_view table) const
                      [&](const std::string& pattern) { return fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
 }
 
-Status WriteToStandardOutput(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      return {Code::kEnvironment, fmt::format("standard output cannot be written: {}", std::strerror(errno))};
-    }
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return base::Ok();
-}
-
-Status LineWriter::Flush() {
-  SL_TRY(WriteToStandardOutput(buffer_));
-  buffer_.clear();
-  return base::Ok();
-}
-
 void AddBinlog(CLI::App& app, int* exit_code) {
-  CLI::App* const binlog = app.add_subcommand("binlog", "Look into binlog and relay log files, without any server");
+  CLI::App* const binlog =
+      app.add_subcommand("binlog", "Look into binlog and relay log files, or follow a live server's binlog");
   binlog->require_subcommand(1);
   AddBinlogStat(*binlog, exit_code);
   AddBinlogDump(*binlog, exit_code);
+  AddBinlogStream(*binlog, exit_code);
 }
 
 }  // namespace shardlift::cmd

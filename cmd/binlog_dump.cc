@@ -49,17 +49,6 @@ class StatementVisitor : public binlog::EventVisitor {
   LiveSchemas& live_;
 };
 
-Result<std::unique_ptr<LiveSchemas>> OpenLiveSchemas(const DumpFlags& flags, const std::vector<DumpFile>& files) {
-  if (flags.source.empty()) return std::unique_ptr<LiveSchemas>();
-  SL_ASSIGN(auto live, LiveSchemas::Open(flags.job, flags.source));
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    SL_ASSIGN(const auto reader, binlog::FileReader::Open(files[i].path));
-    StatementVisitor visitor(i, *live);
-    SL_TRY(binlog::EventScan(visitor).Scan(*reader));  // a damage is told by the dump itself
-  }
-  return live;
-}
-
 // "2026-01-31 10:00:00" in UTC (a T between is fine, also a Z behind), or unix seconds.
 Result<std::uint32_t> ParseTime(std::string_view flag, const std::string& text) {
   std::uint32_t seconds = 0;
@@ -99,11 +88,13 @@ Result<std::vector<DumpFile>> Choose(const DumpFlags& flags) {
 int RunDump(const DumpFlags& flags) {
   const auto files = Choose(flags);
   if (!files.ok()) return Fail(files.status());
-  const auto live = OpenLiveSchemas(flags, *files);
+  std::vector<std::string> paths;
+  for (const DumpFile& file : *files) paths.push_back(file.path);
+  const auto live = OpenLiveSchemas(flags.job, flags.source, paths);
   if (!live.ok()) return Fail(live.status());
   LineWriter out;
   Status status = flags.sql || flags.flashback ? DumpSql(*files, flags.flashback, live->get(), out)
-                                               : DumpChanges(*files, live->get());
+                                               : DumpChanges(*files, live->get(), out);
   // What was read before a damage is shown all the same.
   if (Status written = out.Flush(); !written.ok()) return Fail(written);
   if (status.ok()) return 0;
@@ -112,6 +103,19 @@ int RunDump(const DumpFlags& flags) {
 }
 
 }  // namespace
+
+Result<std::unique_ptr<LiveSchemas>> OpenLiveSchemas(const std::string& job, const std::string& source,
+                                                     const std::vector<std::string>& paths) {
+  if (source.empty()) return std::unique_ptr<LiveSchemas>();
+  SL_ASSIGN(const NamedSource named, FindSource(job, source));
+  SL_ASSIGN(auto live, LiveSchemas::Open(named));
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    SL_ASSIGN(const auto reader, binlog::FileReader::Open(paths[i]));
+    StatementVisitor visitor(i, *live);
+    SL_TRY(binlog::EventScan(visitor).Scan(*reader));  // a damage is told by what reads the rows
+  }
+  return live;
+}
 
 Result<GtidFilter> GtidFilter::Parse(const std::vector<std::string>& texts) {
   GtidFilter filter;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "binlog/file_reader.h"
 #include "cmd/binlog.h"
 #include "cmd/binlog_live_schema.h"
+#include "cmd/line_writer.h"
 #include "mysql/gtid_set.h"
 #include "mysql/maria_gtid.h"
 
@@ -44,6 +46,10 @@ struct DumpFilter {
   }
 };
 
+// The schemas of a source of a job file, which know the DDL in these files; null without a source.
+base::Result<std::unique_ptr<LiveSchemas>> OpenLiveSchemas(const std::string& job, const std::string& source,
+                                                           const std::vector<std::string>& paths);
+
 // One file and what of it to show.
 struct DumpFile {
   std::string path;
@@ -52,7 +58,7 @@ struct DumpFile {
 
 // Each writes all of `files` in turn, up to the first damage. Ok, or why it ended: kCorrupt and kRefused with the
 // place. One JSON object for each row change, as the events hold them. `live`, may be null: what the files do not say.
-base::Status DumpChanges(const std::vector<DumpFile>& files, LiveSchemas* live);
+base::Status DumpChanges(const std::vector<DumpFile>& files, LiveSchemas* live, LineWriter& out);
 // Why the file cannot be read to its end, as kCorrupt whatever it is; kEnvironment when reading failed. Ok: it was.
 base::Status DamageOf(const binlog::FileReader& reader);
 

@@ -8,7 +8,6 @@
 #include "binlog/byte_store.h"
 #include "binlog/file_reader.h"
 #include "binlog/group_reader.h"
-#include "binlog/gtid_event.h"
 #include "cmd/binlog_dump.h"
 #include "mapping/charset.h"
 #include "mysql/schema.h"
@@ -221,8 +220,8 @@ class SqlDump {
       text_.clear();
       SL_TRY(StatementWriter::Append(change, backwards_, text_));
       if (!backwards_) {
-        if (kept_statements_++ == 0) out_.line() += fmt::format("-- {}\nBEGIN;\n", Place(group));
-        out_.line() += text_;
+        if (kept_statements_++ == 0) out_.Raw(fmt::format("-- {}\nBEGIN;\n", Place(group)));
+        out_.Raw(text_);
         return out_.MaybeFlush();
       }
       statements_.push_back({kept_.size(), static_cast<std::uint32_t>(text_.size())});
@@ -232,7 +231,7 @@ class SqlDump {
       if (backwards_) kept_.Truncate(first);
       return status.WithContext(Place(group));
     }
-    if (!backwards_ && kept_statements_ > 0) out_.line() += "COMMIT;\n";
+    if (!backwards_ && kept_statements_ > 0) out_.Raw("COMMIT;\n");
     kept_statements_ = 0;
     if (backwards_ && !statements_.empty()) groups_.push_back({Place(group), statements_});
     return out_.MaybeFlush();
@@ -242,13 +241,13 @@ class SqlDump {
   Status Finish() {
     std::string scratch;
     for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
-      out_.line() += fmt::format("-- {}\nBEGIN;\n", group->place);
+      out_.Raw(fmt::format("-- {}\nBEGIN;\n", group->place));
       for (auto piece = group->statements.rbegin(); piece != group->statements.rend(); ++piece) {
         SL_ASSIGN(const std::string_view text, kept_.Read(piece->offset, piece->bytes, scratch));
-        out_.line() += text;
+        out_.Raw(text);
         SL_TRY(out_.MaybeFlush());
       }
-      out_.line() += "COMMIT;\n";
+      out_.Raw("COMMIT;\n");
     }
     return out_.MaybeFlush();
   }
@@ -271,11 +270,11 @@ class SqlDump {
                           Place(group), statement.is_ddl ? "DDL statement" : "change in statement format",
                           backwards_ ? "cannot be undone from the binlog" : "cannot be written again exactly")};
     }
-    out_.line() += fmt::format("-- {}\n", Place(group));
+    out_.Raw(fmt::format("-- {}\n", Place(group)));
     if (!statement.default_schema.empty()) {
-      out_.line() += fmt::format("USE {};\n", mysql::QuoteIdentifier(statement.default_schema));
+      out_.Raw(fmt::format("USE {};\n", mysql::QuoteIdentifier(statement.default_schema)));
     }
-    out_.line() += statement.sql + ";\n";
+    out_.Raw(statement.sql + ";\n");
     return out_.MaybeFlush();
   }
 
@@ -288,22 +287,18 @@ class SqlDump {
   std::uint64_t kept_statements_ = 0;
 };
 
-bool Wanted(const DumpFilter& filter, const binlog::CommitGroup& group, const std::optional<mysql::MariaGtid>& maria) {
+bool Wanted(const DumpFilter& filter, const binlog::CommitGroup& group) {
   const bool committed = group.kind == binlog::GroupKind::kCommit || group.kind == binlog::GroupKind::kXaCommit;
   if (!committed || !filter.MatchPlace(group.begin.offset, group.timestamp_seconds)) return false;
   if (!filter.gtids) return true;
-  return maria ? filter.gtids->Match(*maria) : group.gtid.number != 0 && filter.gtids->Match(group.gtid);
+  return group.maria_gtid ? filter.gtids->Match(*group.maria_gtid)
+                          : group.gtid.number != 0 && filter.gtids->Match(group.gtid);
 }
 
 Status DumpFileAsSql(const DumpFile& file, binlog::FileReader& events, binlog::GroupReader& groups, SqlDump& dump) {
-  std::optional<mysql::MariaGtid> maria;
   while (const binlog::FileEvent* event = events.Next()) {
-    if (event->event.header.type == binlog::EventType::kMariaGtid) {
-      const auto gtid = ParseMariaGtid(event->event);
-      if (gtid.ok()) maria = *gtid;
-    }
     SL_ASSIGN(const auto group, groups.FeedFromFile(file.path, *event));
-    if (group && Wanted(file.filter, *group, maria)) SL_TRY(dump.Group(*group));
+    if (group && Wanted(file.filter, *group)) SL_TRY(dump.Group(*group));
   }
   return DamageOf(events);
 }
@@ -311,7 +306,7 @@ Status DumpFileAsSql(const DumpFile& file, binlog::FileReader& events, binlog::G
 }  // namespace
 
 Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LiveSchemas* live, LineWriter& out) {
-  if (!flashback) out.line() += kPrologue;
+  if (!flashback) out.Raw(kPrologue);
   SqlDump dump(flashback, out);
   binlog::GroupReaderOptions options;
   std::uint64_t file_number = 0;
@@ -319,7 +314,7 @@ Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LiveSchemas* 
     return files[file_number].filter.tables.Match(schema, table);
   };
   if (live != nullptr) {
-    options.known_schema = [&](const binlog::TableMapName& name, const mysql::FilePosition& place) {
+    options.known_schema = [&](const binlog::TableMapName& name, const mysql::FilePosition& place, bool) {
       return live->Find(name.schema, name.table, file_number, place.offset);
     };
     options.on_described = [&](const binlog::DescribedTable& table) { live->Report(table); };
@@ -335,7 +330,7 @@ Status DumpSql(const std::vector<DumpFile>& files, bool flashback, LiveSchemas* 
   }
   // To undo a part is worse than nothing; to do again what stands before a damage is not.
   if (flashback && !status.ok()) return status;
-  if (flashback) out.line() += kPrologue;
+  if (flashback) out.Raw(kPrologue);
   SL_TRY(dump.Finish());
   return status;
 }

@@ -1,13 +1,38 @@
-#include "cmd/json_lines.h"
+#include "cmd/line_writer.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include "base/json_text.h"
-#include "cmd/binlog.h"
 #include "mapping/charset.h"
 
 namespace shardlift::cmd {
+namespace {
+
+base::Status WriteToStandardOutput(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      return {base::Code::kEnvironment, fmt::format("standard output cannot be written: {}", std::strerror(errno))};
+    }
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return base::Ok();
+}
+
+}  // namespace
+
+bool LineWriter::ReaderIsGone() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+}
 
 char* WriteBase64(std::string_view bytes, char* out) {
   static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -22,7 +47,7 @@ char* WriteBase64(std::string_view bytes, char* out) {
   return out;
 }
 
-void JsonLines::String(std::string_view utf8) {
+void LineWriter::String(std::string_view utf8) {
   Raw("\"");
   for (; !utf8.empty(); utf8.remove_prefix(std::min(utf8.size(), kPieceBytes))) {
     const std::string_view piece = utf8.substr(0, kPieceBytes);
@@ -33,7 +58,7 @@ void JsonLines::String(std::string_view utf8) {
 }
 
 // Most texts are short and ASCII: those are looked at once.
-bool JsonLines::StringIfUtf8(std::string_view bytes) {
+bool LineWriter::StringIfUtf8(std::string_view bytes) {
   if (bytes.size() > kPieceBytes) {
     if (!mapping::IsUtf8(bytes)) return false;
     String(bytes);
@@ -49,7 +74,7 @@ bool JsonLines::StringIfUtf8(std::string_view bytes) {
   return true;
 }
 
-void JsonLines::Base64(std::string_view bytes) {
+void LineWriter::Base64(std::string_view bytes) {
   Raw("\"");
   for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kPieceBytes))) {
     const std::string_view piece = bytes.substr(0, kPieceBytes);
@@ -58,17 +83,17 @@ void JsonLines::Base64(std::string_view bytes) {
   Raw("\"");
 }
 
-void JsonLines::RawInPieces(std::string_view text) {
+void LineWriter::RawInPieces(std::string_view text) {
   for (; !text.empty(); text.remove_prefix(std::min(text.size(), kPieceBytes))) Raw(text.substr(0, kPieceBytes));
 }
 
 // After a failure what comes is dropped; the next Flush tells.
-void JsonLines::WriteOut() {
+void LineWriter::WriteOut() {
   if (status_.ok()) status_ = WriteToStandardOutput({buffer_.get(), static_cast<std::size_t>(at_ - buffer_.get())});
   at_ = buffer_.get();
 }
 
-base::Status JsonLines::Flush() {
+base::Status LineWriter::Flush() {
   WriteOut();
   return status_;
 }

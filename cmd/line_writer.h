@@ -1,4 +1,4 @@
-// JSON text for standard output, written through one buffer of fixed size, however long a line is.
+// LineWriter: lines for standard output, JSON or not, written through one buffer of fixed size, however long a line is.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace shardlift::cmd {
 
-class JsonLines {
+class LineWriter {
  public:
   void Raw(std::string_view text) {
     if (text.size() > kPieceBytes) return RawInPieces(text);
@@ -48,6 +48,8 @@ class JsonLines {
   // Call after each line. kEnvironment when the output cannot be written.
   base::Status MaybeFlush() { return at_ < buffer_.get() + kFlushBytes ? base::Ok() : Flush(); }
   base::Status Flush();
+  // Who reads the output, through a pipe, has closed it. Seen without writing.
+  static bool ReaderIsGone();
 
  private:
   static constexpr std::size_t kPieceBytes = 6 << 10;  // of what is written; a multiple of 3, for Base64

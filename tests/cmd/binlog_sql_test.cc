@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "tests/binlog/random_changes.h"
+#include "tests/cmd/binlog_on_servers.h"
 #include "tests/cmd/program.h"
 #include "tests/live/live.h"
 
@@ -23,40 +24,22 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using States = std::map<std::string, TableState>;
 
-class BinlogSqlOnServers : public live::LiveTest {
+class BinlogSqlOnServers : public BinlogOnServers {
  protected:
   void SetUp() override {
-    LiveTest::SetUp();
+    BinlogOnServers::SetUp();
     if (HasFatalFailure()) return;
-    UseFreshDatabase("db");
     Sql("SET SESSION sql_mode = ''");
-    WriteJob();
   }
   void TearDown() override {
-    Sql(fmt::format("SET GLOBAL binlog_row_metadata = '{}'", maria() ? "NO_LOG" : "MINIMAL"));
+    BinlogOnServers::TearDown();
     if (maria()) Sql("SET GLOBAL log_bin_compress = 0, log_bin_compress_min_len = 256");
-  }
-
-  void WriteJob() {
-    const mysql::Endpoint& at = Where();
-    job_ = live::Directory() + "/binlog_sql_job.json";
-    std::ofstream(job_) << fmt::format(
-        R"({{"job": "t", "sources": [{{"name": "here", "host": "127.0.0.1", "port": {0}, "user": "{1}",
-        "password_env": "HERE_PASSWORD"}}], "shards": [{{"name": "s", "host": "127.0.0.1", "port": {0}, "user": "{1}",
-        "password_env": "HERE_PASSWORD", "database": "s"}}], "mappings": ["{2}"]}})",
-        at.port, at.user, std::filesystem::absolute("configs/mappings/im.json").string());
-  }
-
-  // The file that is written from now on.
-  std::string NewFile() {
-    Sql("FLUSH BINARY LOGS");
-    return ServerOf(GetParam()).data_directory() + "/" + One(maria() ? "SHOW MASTER STATUS" : "SHOW BINARY LOG STATUS");
   }
 
   Output Dump(const std::string& file, std::vector<std::string> flags, bool from_server) const {
     flags.insert(flags.begin(), {"binlog", "dump", file});
     if (from_server) flags.insert(flags.end(), {"--source", "here", "-c", job_});
-    return RunProgram(flags, {"HERE_PASSWORD=" + Where().password});
+    return RunProgram(flags);
   }
 
   // By the server's own client, as a user would; it stops at the first statement that the server refuses.
@@ -108,8 +91,6 @@ class BinlogSqlOnServers : public live::LiveTest {
     bool from_server;
   };
   void ThereAndBack(const std::vector<binlog::TestTable>& tables, std::uint64_t seed, const Settings& settings);
-
-  std::string job_;
 };
 
 void BinlogSqlOnServers::ThereAndBack(const std::vector<binlog::TestTable>& tables, std::uint64_t seed,

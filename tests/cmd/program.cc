@@ -106,6 +106,18 @@ std::string Running::WaitForEvent(const std::string& text, std::chrono::seconds 
   }
 }
 
+Output Running::SoFar() const { return {-1, ReadAll(directory_ + "/out"), ReadAll(directory_ + "/err")}; }
+
+bool Running::WaitForOutput(const std::string& text, std::chrono::seconds timeout) const {
+  const auto deadline = Clock::now() + timeout;
+  while (Clock::now() < deadline) {
+    const Output output = SoFar();
+    if (output.out.find(text) != std::string::npos || output.err.find(text) != std::string::npos) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 void Running::Signal(int signal_number) const { kill(pid_, signal_number); }
 
 Output Running::Wait() {

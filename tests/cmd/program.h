@@ -29,6 +29,10 @@ class Running {
 
   // The first event line that contains `text`; "" when the program ended first or the time is over.
   std::string WaitForEvent(const std::string& text, std::chrono::seconds timeout);
+  // Its standard output and error as far as they are written; WaitForOutput returns when `text` is in one of them.
+  // False: the time is over.
+  Output SoFar() const;
+  bool WaitForOutput(const std::string& text, std::chrono::seconds timeout) const;
   void Signal(int signal_number) const;
   Output Wait();  // until it ends, for at most a minute
 
