@@ -20,9 +20,9 @@ void LargestTransactions::Note(const std::string& file, const binlog::ScannedEve
     is_open_ = true;
     open_ = {};
     open_.position = event.offset;
-    maria_gtid_ = {};
+    gtid_ = bounds_.gtid();
+    maria_gtid_ = bounds_.maria_gtid();
   }
-  gtid_ = bounds_.gtid();
   open_.bytes = event.end_offset - open_.position;
   if (event.timestamp_seconds() != 0) open_.time = event.timestamp_seconds();
 }
@@ -31,7 +31,7 @@ void LargestTransactions::Close() {
   is_open_ = false;
   if (largest_.size() == kept_ && open_.bytes <= largest_.back().bytes) return;
   if (gtid_.number != 0) open_.gtid = gtid_.ToText();
-  if (maria_gtid_.number != 0) open_.gtid = maria_gtid_.ToText();
+  if (maria_gtid_) open_.gtid = maria_gtid_->ToText();
   const auto place = std::find_if(largest_.begin(), largest_.end(),
                                   [&](const LargeTransaction& each) { return each.bytes < open_.bytes; });
   largest_.insert(place, std::move(open_));

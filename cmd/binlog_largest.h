@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,6 @@ class LargestTransactions {
 
   // Each event of the file in order, not those inside payloads; then its rows.
   void Note(const std::string& file, const binlog::ScannedEvent& event);
-  void NoteGtid(const binlog::MariaGtid& gtid) { maria_gtid_ = gtid; }
   void AddRows(std::uint64_t rows) { open_.rows += rows; }
   // The largest first. Of equal ones the first in the file. Ends the transaction that is open.
   std::vector<LargeTransaction> Take();
@@ -37,8 +37,8 @@ class LargestTransactions {
   bool lost_ = false;  // the file breaks the rules of groups: what follows cannot be told apart
   bool is_open_ = false;
   LargeTransaction open_;
-  mysql::Gtid gtid_;
-  binlog::MariaGtid maria_gtid_;
+  mysql::Gtid gtid_;  // of the open one
+  std::optional<mysql::MariaGtid> maria_gtid_;
   std::vector<LargeTransaction> largest_;
 };
 

@@ -97,7 +97,6 @@ class StatVisitor : public binlog::EventVisitor {
     return base::Ok();
   }
   Status OnMariaGtid(const binlog::ScannedEvent&, const binlog::MariaGtid& gtid) override {
-    largest_.NoteGtid(gtid);
     maria_gtids_[gtid.domain_id] = gtid;
     return base::Ok();
   }
