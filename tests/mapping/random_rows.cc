@@ -108,7 +108,7 @@ std::string Bytes(Random& random, std::uint64_t length) {
 }
 
 std::string DateText(Random& random, int year_first, int years) {
-  char text[16];
+  char text[40];  // as much as three integers may take, as far as the compiler knows
   std::snprintf(text, sizeof(text), "%04d-%02d-%02d",
                 year_first + static_cast<int>(Below(random, static_cast<std::uint64_t>(years))),
                 1 + static_cast<int>(Below(random, 12)), 1 + static_cast<int>(Below(random, 28)));
