@@ -9,6 +9,7 @@ class App;
 
 namespace shardlift::cmd {
 
+void AddConfig(CLI::App& app, int* exit_code);
 void AddPlan(CLI::App& app, int* exit_code);
 void AddSchema(CLI::App& app, int* exit_code);
 void AddMigrate(CLI::App& app, int* exit_code);

@@ -64,6 +64,7 @@ int Run(int argc, char** argv) {
   AddGlobalFlags(app, &flags);
   app.parse_complete_callback([&flags] { ConfigureLogging(flags); });
   int exit_code = 0;
+  AddConfig(app, &exit_code);
   AddPlan(app, &exit_code);
   AddSchema(app, &exit_code);
   AddMigrate(app, &exit_code);
