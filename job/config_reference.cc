@@ -28,7 +28,8 @@ Unknown keys, keys that stand twice and wrong values are errors that name file a
 )";
 
 constexpr const char* kPatterns = R"(
-Patterns stand for `schema.table`. A plan lists the tables that each of them matches; one that matches none is an error.
+Patterns stand for `schema.table`. One that matches no table is an error. `plan --explain-mapping` names the tables that a pattern without `*` and `?`
+stands for and no source has: a legacy table that is not moved is as good as lost.
 
 | In a pattern | Stands for |
 |---|---|
