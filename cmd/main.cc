@@ -67,6 +67,7 @@ int Run(int argc, char** argv) {
   AddConfig(app, &exit_code);
   AddPlan(app, &exit_code);
   AddSchema(app, &exit_code);
+  AddStore(app, &exit_code);
   AddMigrate(app, &exit_code);
   AddVerify(app, &exit_code);
   AddRoute(app, &exit_code);
