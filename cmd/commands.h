@@ -9,8 +9,10 @@ class App;
 
 namespace shardlift::cmd {
 
+void AddConfig(CLI::App& app, int* exit_code);
 void AddPlan(CLI::App& app, int* exit_code);
 void AddSchema(CLI::App& app, int* exit_code);
+void AddStore(CLI::App& app, int* exit_code);
 void AddMigrate(CLI::App& app, int* exit_code);
 void AddVerify(CLI::App& app, int* exit_code);
 void AddBinlog(CLI::App& app, int* exit_code);

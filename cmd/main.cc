@@ -64,8 +64,10 @@ int Run(int argc, char** argv) {
   AddGlobalFlags(app, &flags);
   app.parse_complete_callback([&flags] { ConfigureLogging(flags); });
   int exit_code = 0;
+  AddConfig(app, &exit_code);
   AddPlan(app, &exit_code);
   AddSchema(app, &exit_code);
+  AddStore(app, &exit_code);
   AddMigrate(app, &exit_code);
   AddVerify(app, &exit_code);
   AddRoute(app, &exit_code);

@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "base/progress.h"
 #include "cmd/commands.h"
+#include "cmd/plan_mapping.h"
 #include "cmd/plan_tables.h"
 #include "cmd/schemas.h"
 #include "cmd/support.h"
@@ -25,12 +27,18 @@ struct Plan {
   job::JobConfig config;
   std::vector<PlannedTable> tables;
   std::vector<SchemaState> schemas;  // per shard
+  std::optional<MappingReport> mappings;
 };
 
-base::Result<Plan> MakePlan(const std::string& path) {
+// With `explain` a mapping that cannot be used is part of the plan, which then ends there.
+base::Result<Plan> MakePlan(const std::string& path, bool explain) {
   Plan plan;
   SL_ASSIGN(plan.config, job::LoadJobConfig(path));
   SL_TRY(job::CheckServers(plan.config));
+  if (explain) {
+    SL_ASSIGN(plan.mappings, ExplainMappings(plan.config));
+    if (!plan.mappings->usable()) return plan;
+  }
   SL_ASSIGN(plan.schemas, CompareSchemas(plan.config));
   SL_ASSIGN(plan.tables, PlanTables(plan.config));
   return plan;
@@ -50,6 +58,69 @@ std::vector<std::string> NextSteps(const Plan& plan) {
   }
   steps.push_back(fmt::format("shardlift migrate -c {}", plan.config.path));
   return steps;
+}
+
+Json ColumnsJson(const mapping::MappingExplanation& e) {
+  Json columns = Json::array();
+  for (const mapping::ColumnExplanation& c : e.columns) {
+    columns.push_back({{"target", c.target},
+                       {"expression", c.expression},
+                       {"default", c.is_default},
+                       {"source_columns", c.sources},
+                       {"risks", c.risks},
+                       {"lossy", c.conversions}});
+  }
+  return columns;
+}
+
+Json MappingsJson(const MappingReport& report) {
+  Json mappings = Json::array();
+  for (const ExplainedTables& group : report.groups) {
+    const mapping::MappingExplanation& e = group.explanation;
+    Json sources = Json::array();
+    for (const auto& s : e.sources) {
+      sources.push_back({{"column", s.column}, {"type", s.column_type}, {"fate", s.fate}});
+    }
+    Json key = Json::array();
+    for (const auto& part : e.key) {
+      key.push_back({{"column", part.column},
+                     {"type", part.column_type},
+                     {"encoding", part.bytes},
+                     {"bytes_max", part.bytes_max}});
+    }
+    mappings.push_back({{"mapping", group.mapping},
+                        {"tables", group.tables},
+                        {"columns", ColumnsJson(e)},
+                        {"source_columns", std::move(sources)},
+                        {"owner_key", std::move(key)},
+                        {"owner_is_injective", !e.owner_argument.empty()},
+                        {"owner_argument", e.owner_argument},
+                        {"way_back", e.way_back},
+                        {"problems", e.problems}});
+  }
+  return mappings;
+}
+
+Json GapsJson(const MappingReport& report) {
+  Json gaps = Json::array();
+  for (const PatternGap& gap : report.gaps) {
+    gaps.push_back(
+        {{"mapping", gap.mapping}, {"match", gap.pattern}, {"tables", gap.tables}, {"missing", gap.missing}});
+  }
+  return gaps;
+}
+
+std::string Dumped(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+constexpr const char* kCorrectMappings = "correct the mappings: each problem names its mapping and column";
+
+std::string UnusableJson(const Plan& plan) {
+  return Dumped({{"schema", "shardlift.plan/1"},
+                 {"job", plan.config.name},
+                 {"mappings", MappingsJson(*plan.mappings)},
+                 {"problems", plan.mappings->problems},
+                 {"error", {{"code", "usage"}, {"message", kCorrectMappings}, {"exit_code", 2}}},
+                 {"next_steps", {kCorrectMappings}}});
 }
 
 std::string PlanJson(const Plan& plan) {
@@ -77,18 +148,22 @@ std::string PlanJson(const Plan& plan) {
                       {"buckets", buckets},
                       {"schema", plan.schemas[i] == SchemaState::kComplete ? "complete" : "missing"}});
   }
-  const Json out{{"schema", "shardlift.plan/1"},
-                 {"job", plan.config.name},
-                 {"fingerprint", plan.config.fingerprint},
-                 {"routing",
-                  {{"version", plan.config.routing.version},
-                   {"buckets", plan.config.routing.buckets},
-                   {"map_epoch", plan.config.routing.map_epoch}}},
-                 {"rows_estimate", rows},
-                 {"tables", std::move(tables)},
-                 {"shards", std::move(shards)},
-                 {"next_steps", NextSteps(plan)}};
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  Json out{{"schema", "shardlift.plan/1"},
+           {"job", plan.config.name},
+           {"fingerprint", plan.config.fingerprint},
+           {"routing",
+            {{"version", plan.config.routing.version},
+             {"buckets", plan.config.routing.buckets},
+             {"map_epoch", plan.config.routing.map_epoch}}},
+           {"rows_estimate", rows},
+           {"tables", std::move(tables)},
+           {"shards", std::move(shards)}};
+  if (plan.mappings) {
+    out["mappings"] = MappingsJson(*plan.mappings);
+    out["gaps"] = GapsJson(*plan.mappings);
+  }
+  out["next_steps"] = NextSteps(plan);
+  return Dumped(out);
 }
 
 // A note that is the same for many tables is printed once per mapping.
@@ -136,10 +211,20 @@ void AddPlan(CLI::App& app, int* exit_code) {
   const auto json = std::make_shared<bool>(false);
   sub->add_option("-c,--config", *path, "Job file")->required()->type_name("JOB");
   sub->add_flag("--json", *json, "Print the plan as JSON");
-  sub->callback([path, json, exit_code] {
-    const auto plan = MakePlan(*path);
-    *exit_code =
-        plan.ok() ? Finish(*json ? PlanJson(*plan) : PlanText(*plan), 0) : Fail(plan.status(), *json ? "plan" : "");
+  const auto explain = std::make_shared<bool>(false);
+  sub->add_flag("--explain-mapping", *explain,
+                "Show what becomes of each column, what may be lost, and why no two legacy rows become one");
+  sub->callback([path, json, explain, exit_code] {
+    const auto plan = MakePlan(*path, *explain);
+    if (!plan.ok()) {
+      *exit_code = Fail(plan.status(), *json ? "plan" : "");
+    } else if (plan->mappings && !plan->mappings->usable()) {
+      *exit_code =
+          Finish(*json ? UnusableJson(*plan) : MappingText(*plan->mappings) + "next: " + kCorrectMappings + "\n", 2);
+    } else {
+      *exit_code =
+          Finish(*json ? PlanJson(*plan) : (plan->mappings ? MappingText(*plan->mappings) : "") + PlanText(*plan), 0);
+    }
   });
 }
 

@@ -44,4 +44,24 @@ Status ApplySchemas(const job::JobConfig& config) {
   return base::Ok();
 }
 
+Result<std::vector<std::vector<store::Difference>>> DiffSchemas(const job::JobConfig& config) {
+  std::vector<std::vector<store::Difference>> differences;
+  for (const job::ShardConfig& shard : config.shards) {
+    SL_ASSIGN(const auto session, OpenShard(shard));
+    SL_ASSIGN(differences.emplace_back(), store::CompareSchema(*session, shard.database));
+  }
+  return differences;
+}
+
+Status AddMissing(const job::JobConfig& config, const std::vector<std::vector<store::Difference>>& differences) {
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    SL_TRY(store::CheckOnlyMissing(config.shards[i].endpoint.Text(), config.shards[i].database, differences[i]));
+  }
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    SL_ASSIGN(const auto session, OpenShard(config.shards[i]));
+    SL_TRY(store::AddMissing(*session, config.shards[i].database, differences[i]));
+  }
+  return base::Ok();
+}
+
 }  // namespace shardlift::cmd

@@ -6,11 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 
+#include "job/job_parts.h"
 #include "job/json_reader.h"
 
 namespace shardlift::job {
@@ -20,8 +19,6 @@ using base::Code;
 using base::Result;
 using base::Status;
 using nlohmann::json;
-
-constexpr std::uint64_t kMiB = 1u << 20;
 
 struct TlsName {
   const char* text;
@@ -34,27 +31,16 @@ constexpr TlsName kTlsNames[] = {{"disabled", mysql::TlsMode::kDisabled},
                                  {"verify-identity", mysql::TlsMode::kVerifyIdentity}};
 
 mysql::TlsMode ReadTls(ObjectReader& reader) {
-  const std::string text = reader.String("tls", "preferred");
+  const std::string text = reader.Text("tls");
   for (const TlsName& name : kTlsNames) {
     if (text == name.text) return name.mode;
   }
-  reader.Fail("tls", "must be disabled, preferred, required, verify-ca or verify-identity");
   return mysql::TlsMode::kPreferred;
 }
 
-// Relative names of files stand relative to the file that names them.
-std::string Beside(const std::string& file, const std::string& name) {
-  if (name.empty() || name.front() == '/') return name;
-  return (std::filesystem::path(file).parent_path() / name).string();
-}
-
-std::string ReadPassword(ObjectReader& reader, const json& object, const std::string& file) {
-  if (object.is_object() && object.contains("password")) {
-    reader.Fail("password", "passwords do not stand in the job file; use \"password_file\" or \"password_env\"");
-    return {};
-  }
-  const std::string password_file = reader.String("password_file", "");
-  const std::string variable = reader.String("password_env", "");
+std::string ReadPassword(ObjectReader& reader, const std::string& file) {
+  const std::string password_file = reader.Text("password_file");
+  const std::string variable = reader.Text("password_env");
   if (!password_file.empty() && !variable.empty()) {
     reader.Fail("password_env", "\"password_file\" is given too; keep one of them");
   } else if (!password_file.empty()) {
@@ -73,17 +59,17 @@ std::string ReadPassword(ObjectReader& reader, const json& object, const std::st
   return {};
 }
 
-mysql::Endpoint ReadEndpoint(ObjectReader& reader, const json& object, const std::string& file) {
+mysql::Endpoint ReadEndpoint(ObjectReader& reader, const std::string& file) {
   mysql::Endpoint endpoint;
-  endpoint.host = reader.String("host", "127.0.0.1");
-  endpoint.port = static_cast<std::uint16_t>(reader.Number("port", 3306, 1, 65535));
-  endpoint.socket = reader.String("socket", "");
-  endpoint.user = reader.RequiredString("user");
-  endpoint.password = ReadPassword(reader, object, file);
+  endpoint.host = reader.Text("host");
+  endpoint.port = static_cast<std::uint16_t>(reader.Number("port"));
+  endpoint.socket = reader.Text("socket");
+  endpoint.user = reader.Text("user");
+  endpoint.password = ReadPassword(reader, file);
   endpoint.tls = ReadTls(reader);
-  endpoint.tls_ca = Beside(file, reader.String("tls_ca", ""));
-  endpoint.tls_cert = Beside(file, reader.String("tls_cert", ""));
-  endpoint.tls_key = Beside(file, reader.String("tls_key", ""));
+  endpoint.tls_ca = Beside(file, reader.Text("tls_ca"));
+  endpoint.tls_cert = Beside(file, reader.Text("tls_cert"));
+  endpoint.tls_key = Beside(file, reader.Text("tls_key"));
   const bool verify = endpoint.tls == mysql::TlsMode::kVerifyCa || endpoint.tls == mysql::TlsMode::kVerifyIdentity;
   if (verify && endpoint.tls_ca.empty()) {
     reader.Fail("tls_ca", "is missing: verify-ca and verify-identity check the server's certificate against this file");
@@ -106,61 +92,83 @@ bool IsFileName(std::string_view name) {
   return !name.starts_with('.') && name.find_first_not_of(kFine) == std::string_view::npos;
 }
 
-Status ReadSources(const json& array, JobConfig* config) {
-  for (std::size_t i = 0; i < array.size(); ++i) {
-    ObjectReader reader(array[i], fmt::format("{}: sources[{}]", config->path, i));
-    SourceConfig source;
-    const std::string name = reader.RequiredString("name");
-    if (!IsFileName(name)) {
-      reader.Fail("name", "may hold letters, digits, '.', '_' and '-' only, not '.' first: a folder is named after it");
-    }
-    source.endpoint = ReadEndpoint(reader, array[i], config->path);
-    source.endpoint.name = name;
-    source.server_id = static_cast<std::uint32_t>(
-        reader.Number("server_id", DerivedServerId(config->name, name), 1, std::numeric_limits<std::uint32_t>::max()));
-    if (const json* replica = reader.Object("reader")) {
-      ObjectReader replica_reader(*replica, reader.place() + ".reader");
-      source.reader = ReadEndpoint(replica_reader, *replica, config->path);
-      source.reader->name = name + " reader";
-      SL_TRY(replica_reader.Finish());
-    }
-    for (const SourceConfig& other : config->sources) {
-      if (other.endpoint.name == name) reader.Fail("name", "another source has this name");
-    }
-    SL_TRY(reader.Finish());
-    config->sources.push_back(std::move(source));
+Result<SourceConfig> ReadSource(const json& object, const std::string& file, const std::string& place,
+                                const JobConfig& config) {
+  ObjectReader reader(object, place, ConfigObject("source"));
+  SourceConfig source;
+  const std::string name = reader.Text("name");
+  if (!IsFileName(name)) {
+    reader.Fail("name", "may hold letters, digits, '.', '_' and '-' only, not '.' first: a folder is named after it");
   }
-  return base::Ok();
+  source.endpoint = ReadEndpoint(reader, file);
+  source.endpoint.name = name;
+  source.server_id = static_cast<std::uint32_t>(reader.Number("server_id", DerivedServerId(config.name, name)));
+  if (const json* replica = reader.Object("reader")) {
+    ObjectReader replica_reader(*replica, reader.place() + ".reader", ConfigObject("connection"));
+    source.reader = ReadEndpoint(replica_reader, file);
+    source.reader->name = name + " reader";
+    SL_TRY(replica_reader.Finish());
+  }
+  for (const SourceConfig& other : config.sources) {
+    if (other.endpoint.name == name) reader.Fail("name", "another source has this name");
+  }
+  SL_TRY(reader.Finish());
+  return source;
 }
 
-Status ReadShards(const json& array, JobConfig* config) {
-  for (std::size_t i = 0; i < array.size(); ++i) {
-    ObjectReader reader(array[i], fmt::format("{}: shards[{}]", config->path, i));
-    ShardConfig shard;
-    const std::string name = reader.RequiredString("name");
-    shard.endpoint = ReadEndpoint(reader, array[i], config->path);
-    shard.endpoint.name = name;
-    shard.database = reader.RequiredString("database");
-    for (const ShardConfig& other : config->shards) {
-      if (other.endpoint.name == name) reader.Fail("name", "another shard has this name");
-      const bool same_server = other.endpoint.socket == shard.endpoint.socket &&
-                               other.endpoint.host == shard.endpoint.host && other.endpoint.port == shard.endpoint.port;
-      if (same_server && other.database == shard.database)
-        reader.Fail("database", "another shard is the same database");
-    }
-    SL_TRY(reader.Finish());
-    config->shards.push_back(std::move(shard));
+Result<ShardConfig> ReadShard(const json& object, const std::string& file, const std::string& place,
+                              const JobConfig& config) {
+  ObjectReader reader(object, place, ConfigObject("shard"));
+  ShardConfig shard;
+  const std::string name = reader.Text("name");
+  shard.endpoint = ReadEndpoint(reader, file);
+  shard.endpoint.name = name;
+  shard.database = reader.Text("database");
+  for (const ShardConfig& other : config.shards) {
+    if (other.endpoint.name == name) reader.Fail("name", "another shard has this name");
+    const bool same_server = other.endpoint.socket == shard.endpoint.socket &&
+                             other.endpoint.host == shard.endpoint.host && other.endpoint.port == shard.endpoint.port;
+    if (same_server && other.database == shard.database) reader.Fail("database", "another shard is the same database");
   }
-  return base::Ok();
+  SL_TRY(reader.Finish());
+  return shard;
 }
 
-Status ReadShardMap(const json& array, JobConfig* config) {
+// Runs `read` (item, file, place of the item) for the items of one array in all files, which together may not be none.
+template <typename Read>
+Status ReadAll(const std::vector<JobPart>& parts, const char* key, Read read) {
+  bool any = false;
+  for (const JobPart& part : parts) {
+    ObjectReader reader(*part.document, part.path + ":", ConfigObject("job"));
+    const json* const array = reader.Array(key);
+    SL_TRY(reader.Finish());
+    for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+      any = true;
+      SL_TRY(read((*array)[i], part.path, fmt::format("{}: {}[{}]", part.path, key, i)));
+    }
+  }
+  if (any) return base::Ok();
+  return Status(Code::kUsage, fmt::format("{}: {}: is missing or empty", parts.front().path, key));
+}
+
+Status ReadServers(const std::vector<JobPart>& parts, JobConfig* config) {
+  SL_TRY(ReadAll(parts, "sources", [&](const json& item, const std::string& file, const std::string& place) -> Status {
+    SL_ASSIGN(config->sources.emplace_back(), ReadSource(item, file, place, *config));
+    return base::Ok();
+  }));
+  return ReadAll(parts, "shards", [&](const json& item, const std::string& file, const std::string& place) -> Status {
+    SL_ASSIGN(config->shards.emplace_back(), ReadShard(item, file, place, *config));
+    return base::Ok();
+  });
+}
+
+Status ReadShardMap(const json& array, const std::string& file, JobConfig* config) {
   for (std::size_t i = 0; i < array.size(); ++i) {
-    ObjectReader reader(array[i], fmt::format("{}: routing.map[{}]", config->path, i));
+    ObjectReader reader(array[i], fmt::format("{}: routing.map[{}]", file, i), ConfigObject("range"));
     store::BucketRange range;
-    range.first = static_cast<std::uint32_t>(reader.RequiredNumber("first", 0, 65535));
-    range.last = static_cast<std::uint32_t>(reader.RequiredNumber("last", 0, 65535));
-    const std::string name = reader.RequiredString("shard");
+    range.first = static_cast<std::uint32_t>(reader.Number("first"));
+    range.last = static_cast<std::uint32_t>(reader.Number("last"));
+    const std::string name = reader.Text("shard");
     const auto shard = std::find_if(config->shards.begin(), config->shards.end(),
                                     [&](const ShardConfig& s) { return s.endpoint.name == name; });
     if (shard == config->shards.end()) reader.Fail("shard", "no shard has this name");
@@ -171,123 +179,115 @@ Status ReadShardMap(const json& array, JobConfig* config) {
   return base::Ok();
 }
 
-Status ReadRouting(const json* object, JobConfig* config) {
-  if (object != nullptr) {
-    ObjectReader reader(*object, config->path + ": routing");
-    config->routing.version = static_cast<std::uint32_t>(reader.Number("version", 1, 1, 1'000'000));
-    config->routing.buckets = static_cast<std::uint32_t>(reader.Number("buckets", store::kBucketsDefault, 1, 65536));
-    config->routing.map_epoch = reader.Number("map_epoch", 1, 1, std::numeric_limits<std::int64_t>::max());
-    if (const json* map = reader.Array("map")) SL_TRY(ReadShardMap(*map, config));
-    SL_TRY(reader.Finish());
-  }
+// An object that stands in at most one file; {} where it stands in none, so that the defaults are read the same way.
+struct Section {
+  const json& object;
+  std::string file;
+};
+
+Section FindSection(const std::vector<JobPart>& parts, const char* key) {
+  static const json kEmpty = json::object();
+  const JobPart* const part = PartWith(parts, key);
+  if (part == nullptr) return Section{kEmpty, parts.front().path};
+  return Section{part->document->at(key), part->path};
+}
+
+Status ReadRouting(const std::vector<JobPart>& parts, JobConfig* config) {
+  const Section section = FindSection(parts, "routing");
+  ObjectReader reader(section.object, section.file + ": routing", ConfigObject("routing"));
+  config->routing.version = static_cast<std::uint32_t>(reader.Number("version"));
+  config->routing.buckets = static_cast<std::uint32_t>(reader.Number("buckets"));
+  config->routing.map_epoch = reader.Number("map_epoch");
+  if (const json* map = reader.Array("map")) SL_TRY(ReadShardMap(*map, section.file, config));
+  SL_TRY(reader.Finish());
   if (config->routing.ranges.empty()) {
     config->routing.ranges =
         store::Router::EqualRanges(config->routing.buckets, static_cast<std::uint32_t>(config->shards.size()));
   }
   const Result<store::Router> router = store::Router::Create(config->routing.buckets, config->routing.ranges);
-  return router.ok() ? base::Ok() : router.status().WithContext(config->path + ": routing");
+  return router.ok() ? base::Ok() : router.status().WithContext(section.file + ": routing");
 }
 
 Result<mapping::MappingConfig> ReadMapping(const json& object, const std::string& place) {
-  ObjectReader reader(object, place);
+  ObjectReader reader(object, place, ConfigObject("mapping"));
   mapping::MappingConfig mapping;
   mapping.place = place.ends_with(':') ? place.substr(0, place.size() - 1) : place;  // a file of its own
-  mapping.name = reader.RequiredString("name");
-  mapping.origin = static_cast<std::uint32_t>(reader.RequiredNumber("origin", 1, 127));
-  mapping.sources = reader.Strings("sources");
-  mapping.match = reader.Strings("match");
-  if (mapping.match.empty()) reader.Fail("match", "is missing or empty");
-  mapping.key = reader.Strings("key");
-  if (mapping.key.empty()) reader.Fail("key", "is missing or empty: the columns of the unique key that names a row");
-  mapping.where = reader.String("where", "");
-  mapping.ignore = reader.Strings("ignore");
-  const std::string policy = reader.String("on_bad_value", "refuse");
-  if (policy == "dead_letter") {
-    mapping.on_bad_value = mapping::BadValuePolicy::kDeadLetter;
-  } else if (policy != "refuse") {
-    reader.Fail("on_bad_value", "must be refuse or dead_letter");
-  }
-  const json* columns = reader.Object("columns");
-  if (columns == nullptr) reader.Fail("columns", "is missing");
-  if (columns != nullptr) {
-    for (const auto& [column, expression] : columns->items()) {
-      if (expression.is_string()) {
-        mapping.columns.emplace_back(column, expression.get<std::string>());
-      } else {
-        reader.Fail("columns." + column, "must be a string: an expression");
-      }
-    }
-  }
+  mapping.name = reader.Text("name");
+  mapping.origin = static_cast<std::uint32_t>(reader.Number("origin"));
+  mapping.sources = reader.Texts("sources");
+  mapping.match = reader.Texts("match");
+  mapping.key = reader.Texts("key");
+  mapping.where = reader.Text("where");
+  mapping.columns = reader.TextMap("columns");
+  mapping.ignore = reader.Texts("ignore");
+  if (reader.Text("on_bad_value") == "dead_letter") mapping.on_bad_value = mapping::BadValuePolicy::kDeadLetter;
   SL_TRY(reader.Finish());
   return mapping;
 }
 
-Status ReadMappings(const json& array, JobConfig* config) {
-  for (std::size_t i = 0; i < array.size(); ++i) {
-    const std::string path = fmt::format("mappings[{}]", i);
-    json document = array[i];
-    std::string place = config->path + ": " + path;
-    if (document.is_string()) {
-      const std::string file = Beside(config->path, document.get<std::string>());
-      Result<json> read = ReadJsonFile(file);
-      if (!read.ok()) return read.status().WithContext(place);
-      document = std::move(read).value();
-      place = file + ":";
-    }
-    SL_ASSIGN(mapping::MappingConfig mapping, ReadMapping(document, place));
-    for (const mapping::MappingConfig& other : config->mappings) {
-      if (other.name == mapping.name)
-        return Status(Code::kUsage, fmt::format("{}: another mapping is named {}", place, mapping.name));
-    }
-    for (const std::string& source : mapping.sources) {
-      const bool known = std::any_of(config->sources.begin(), config->sources.end(),
-                                     [&](const SourceConfig& s) { return s.endpoint.name == source; });
-      if (!known) return Status(Code::kUsage, fmt::format("{}: sources: no source is named {}", place, source));
-    }
-    config->mappings.push_back(std::move(mapping));
+Status AddMapping(const json& object, const std::string& place, JobConfig* config) {
+  SL_ASSIGN(mapping::MappingConfig mapping, ReadMapping(object, place));
+  ObjectReader reader(object, place, ConfigObject("mapping"));
+  for (const mapping::MappingConfig& other : config->mappings) {
+    if (other.name == mapping.name) reader.Fail("name", fmt::format("another mapping has this name: {}", other.place));
   }
+  for (std::size_t i = 0; i < mapping.sources.size(); ++i) {
+    const bool known = std::any_of(config->sources.begin(), config->sources.end(),
+                                   [&](const SourceConfig& s) { return s.endpoint.name == mapping.sources[i]; });
+    if (!known) {
+      reader.Fail(fmt::format("sources[{}]", i), fmt::format("no source has the name {}", mapping.sources[i]));
+    }
+  }
+  SL_TRY(reader.Finish());
+  config->mappings.push_back(std::move(mapping));
   return base::Ok();
 }
 
-Status ReadLimits(ObjectReader& job, JobConfig* config) {
-  if (const json* object = job.Object("copy")) {
-    ObjectReader reader(*object, config->path + ": copy");
-    config->copy.chunk_rows =
-        static_cast<std::uint32_t>(reader.Number("chunk_rows", config->copy.chunk_rows, 1, 1'000'000));
-    config->copy.chunk_bytes_max = reader.Number("chunk_bytes_max", config->copy.chunk_bytes_max, 1024, 64 * kMiB);
-    config->copy.readers = static_cast<std::uint32_t>(reader.Number("readers", config->copy.readers, 1, 32));
-    SL_TRY(reader.Finish());
-  }
-  if (const json* object = job.Object("apply")) {
-    ObjectReader reader(*object, config->path + ": apply");
-    config->apply.batch_changes_max =
-        static_cast<std::uint32_t>(reader.Number("batch_changes_max", config->apply.batch_changes_max, 1, 1'000'000));
-    config->apply.batch_bytes_max = reader.Number("batch_bytes_max", config->apply.batch_bytes_max, 1024, 64 * kMiB);
-    config->apply.retry_seconds =
-        static_cast<std::uint32_t>(reader.Number("retry_seconds", config->apply.retry_seconds, 0, 86'400));
-    SL_TRY(reader.Finish());
-  }
-  return base::Ok();
+Status ReadMappings(const std::vector<JobPart>& parts, JobConfig* config) {
+  const auto read = [&](const json& item, const std::string& file, const std::string& place) -> Status {
+    if (!item.is_string()) return AddMapping(item, place, config);
+    auto names = FilesOf(file, item.get<std::string>());
+    if (!names.ok()) return names.status().WithContext(place);
+    for (const std::string& name : *names) {
+      const Result<json> document = ReadJsonFile(name);
+      if (!document.ok()) return document.status().WithContext(place);
+      SL_TRY(AddMapping(*document, name + ":", config));
+    }
+    return base::Ok();
+  };
+  return ReadAll(parts, "mappings", read);
 }
 
-Status ReadSpool(const json* object, JobConfig* config) {
-  if (object != nullptr) {
-    ObjectReader reader(*object, config->path + ": spool");
-    config->spool.directory = reader.String("directory", "");
-    config->spool.bytes_max =
-        reader.Number("bytes_max", config->spool.bytes_max, 256 * kMiB, 1024 * 1024 * 1024 * kMiB);
-    SL_TRY(reader.Finish());
-  }
+Status ReadLimits(const std::vector<JobPart>& parts, JobConfig* config) {
+  const Section copy = FindSection(parts, "copy");
+  ObjectReader copy_reader(copy.object, copy.file + ": copy", ConfigObject("copy"));
+  config->copy.chunk_rows = static_cast<std::uint32_t>(copy_reader.Number("chunk_rows"));
+  config->copy.chunk_bytes_max = copy_reader.Number("chunk_bytes_max");
+  config->copy.readers = static_cast<std::uint32_t>(copy_reader.Number("readers"));
+  SL_TRY(copy_reader.Finish());
+  const Section apply = FindSection(parts, "apply");
+  ObjectReader apply_reader(apply.object, apply.file + ": apply", ConfigObject("apply"));
+  config->apply.batch_changes_max = static_cast<std::uint32_t>(apply_reader.Number("batch_changes_max"));
+  config->apply.batch_bytes_max = apply_reader.Number("batch_bytes_max");
+  config->apply.retry_seconds = static_cast<std::uint32_t>(apply_reader.Number("retry_seconds"));
+  return apply_reader.Finish();
+}
+
+Status ReadSpool(const std::vector<JobPart>& parts, JobConfig* config) {
+  const Section spool = FindSection(parts, "spool");
+  ObjectReader reader(spool.object, spool.file + ": spool", ConfigObject("spool"));
+  config->spool.directory = reader.Text("directory");
+  config->spool.bytes_max = reader.Number("bytes_max");
   if (config->spool.directory.empty()) {
     if (!IsFileName(config->name)) {
-      return {Code::kUsage, fmt::format("{}: job: the spool's directory cannot be named after it: use letters, digits, "
-                                        "'.', '_' and '-', or set spool.directory",
-                                        config->path)};
+      reader.Fail("directory",
+                  "is missing: a folder cannot be named after this job; use letters, digits, '.', '_' and "
+                  "'-' in its name, or name the folder here");
     }
     config->spool.directory = config->name + ".spool";
   }
-  config->spool.directory = Beside(config->path, config->spool.directory);
-  return base::Ok();
+  config->spool.directory = Beside(spool.file, config->spool.directory);
+  return reader.Finish();
 }
 
 // What decides the target's contents, in one canonical text.
@@ -315,22 +315,19 @@ std::string Fingerprint(const JobConfig& config) {
 }  // namespace
 
 Result<JobConfig> LoadJobConfig(const std::string& path) {
-  SL_ASSIGN(const json document, ReadJsonFile(path));
+  SL_ASSIGN(const std::vector<JobPart> parts, ReadJobParts(path));
   JobConfig config;
   config.path = path;
-  ObjectReader reader(document, path + ":");
-  config.name = reader.RequiredString("job");
-  const json& sources = reader.RequiredArray("sources");
-  const json& shards = reader.RequiredArray("shards");
-  const json* routing = reader.Object("routing");
-  const json& mappings = reader.RequiredArray("mappings");
-  SL_TRY(ReadSpool(reader.Object("spool"), &config));
-  SL_TRY(ReadLimits(reader, &config));
+  const JobPart* const named = PartWith(parts, "job");
+  const JobPart& main = named == nullptr ? parts.front() : *named;
+  ObjectReader reader(*main.document, main.path + ":", ConfigObject("job"));
+  config.name = reader.Text("job");
   SL_TRY(reader.Finish());
-  SL_TRY(ReadSources(sources, &config));
-  SL_TRY(ReadShards(shards, &config));
-  SL_TRY(ReadRouting(routing, &config));
-  SL_TRY(ReadMappings(mappings, &config));
+  SL_TRY(ReadServers(parts, &config));
+  SL_TRY(ReadRouting(parts, &config));
+  SL_TRY(ReadMappings(parts, &config));
+  SL_TRY(ReadLimits(parts, &config));
+  SL_TRY(ReadSpool(parts, &config));
   config.fingerprint = Fingerprint(config);
   return config;
 }

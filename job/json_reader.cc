@@ -6,9 +6,10 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <set>
 #include <sstream>
+
+#include "base/check.h"
 
 namespace shardlift::job {
 namespace {
@@ -25,30 +26,15 @@ std::string LineAndColumn(std::string_view text, std::size_t byte) {
   return fmt::format("{}:{}", line, line_start == std::string_view::npos ? byte : byte - line_start - 1);
 }
 
-std::size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-    }
+std::string UnknownKey(const ObjectSpec& spec, std::string_view key) {
+  if (key == "password" && FindKey(spec, "password_file") != nullptr) {
+    return "passwords do not stand in the job file; use \"password_file\" or \"password_env\"";
   }
-  return row.back();
-}
-
-std::string Nearest(const std::string& key, const std::vector<std::string>& known) {
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
-    return EditDistance(key, a) < EditDistance(key, b);
-  });
-  if (nearest == known.end()) return "no keys are known here";
-  if (EditDistance(key, *nearest) * 2 <= std::max<std::size_t>(key.size(), 2))
-    return fmt::format("did you mean \"{}\"?", *nearest);
+  const std::string_view nearest = NearestKey(spec, key);
+  if (!nearest.empty()) return fmt::format("unknown key; did you mean \"{}\"?", nearest);
   std::string all;
-  for (const std::string& name : known) all += (all.empty() ? "" : ", ") + name;
-  return "known keys: " + all;
+  for (const KeySpec& known : spec.keys) all.append(all.empty() ? "" : ", ").append(known.name);
+  return "unknown key; known keys: " + all;
 }
 
 // Remembers the keys of the objects that are open while the parser runs, and where it stands; the library keeps one of
@@ -131,102 +117,110 @@ Result<json> ReadJsonFile(const std::string& path) {
   }
 }
 
-ObjectReader::ObjectReader(const json& object, std::string place) : object_(object), place_(std::move(place)) {
-  if (!object_.is_object()) status_ = Status(Code::kUsage, place_ + ": must be an object");
+ObjectReader::ObjectReader(const json& object, std::string place, const ObjectSpec& spec)
+    : object_(object), place_(std::move(place)), spec_(spec) {
+  if (!object_.is_object()) {
+    status_ = Status(Code::kUsage, place_ + ": must be an object");
+    return;
+  }
+  // Before anything else, so that a mistyped key is called that and not a missing one.
+  for (const auto& [key, value] : object_.items()) {
+    if (FindKey(spec_, key) == nullptr) Fail(key, UnknownKey(spec_, key));
+  }
 }
 
-std::string ObjectReader::Path(const std::string& key) const {
-  return place_ + (place_.ends_with(':') ? " " : ".") + key;
+std::string ObjectReader::Path(std::string_view key) const {
+  return fmt::format("{}{}{}", place_, place_.ends_with(':') ? " " : ".", key);
 }
 
-void ObjectReader::Fail(const std::string& key, const std::string& problem) {
-  if (status_.ok()) status_ = Status(Code::kUsage, Path(key) + ": " + problem);
+void ObjectReader::Fail(std::string_view key, std::string_view problem) {
+  if (status_.ok()) status_ = Status(Code::kUsage, fmt::format("{}: {}", Path(key), problem));
 }
 
-const json* ObjectReader::Find(const char* key) {
-  known_.emplace_back(key);
+const KeySpec& ObjectReader::Key(std::string_view key) const {
+  const KeySpec* const spec = FindKey(spec_, key);
+  SL_CHECK(spec != nullptr);
+  return *spec;
+}
+
+const json* ObjectReader::Find(std::string_view key) const {
   if (!object_.is_object()) return nullptr;
   const auto found = object_.find(key);
   return found == object_.end() ? nullptr : &*found;
 }
 
-std::string ObjectReader::String(const char* key, std::string fallback) {
-  const json* value = Find(key);
-  if (value == nullptr) return fallback;
-  if (value->is_string()) return value->get<std::string>();
-  Fail(key, "must be a string");
-  return fallback;
+std::string ObjectReader::Text(std::string_view key) {
+  const KeySpec& spec = Key(key);
+  std::string text(spec.fallback);
+  if (const json* value = Find(key)) {
+    if (!value->is_string()) {
+      Fail(key, "must be a string");
+      return text;
+    }
+    text = value->get<std::string>();
+  }
+  if (text.empty() && spec.required) Fail(key, "is missing or empty");
+  const auto& choices = spec.choices;
+  if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end()) {
+    Fail(key, fmt::format("must be one of {}", fmt::join(choices, ", ")));
+    text = spec.fallback;
+  }
+  return text;
 }
 
-std::string ObjectReader::RequiredString(const char* key) {
-  std::string value = String(key, "");
-  if (value.empty()) Fail(key, "is missing or empty");
-  return value;
-}
-
-std::uint64_t ObjectReader::Number(const char* key, std::uint64_t fallback, std::uint64_t min, std::uint64_t max) {
+std::uint64_t ObjectReader::Number(std::string_view key, std::uint64_t fallback) {
+  const KeySpec& spec = Key(key);
   const json* value = Find(key);
-  if (value == nullptr) return fallback;
+  if (value == nullptr) {
+    if (spec.required) Fail(key, fmt::format("is missing: a whole number from {} to {}", spec.min, spec.max));
+    return fallback;
+  }
   if (value->is_number_unsigned()) {
     const auto number = value->get<std::uint64_t>();
-    if (number >= min && number <= max) return number;
+    if (number >= spec.min && number <= spec.max) return number;
   }
-  Fail(key, fmt::format("must be a whole number from {} to {}", min, max));
+  Fail(key, fmt::format("must be a whole number from {} to {}", spec.min, spec.max));
   return fallback;
 }
 
-std::uint64_t ObjectReader::RequiredNumber(const char* key, std::uint64_t min, std::uint64_t max) {
-  if (object_.is_object() && !object_.contains(key))
-    Fail(key, fmt::format("is missing: a whole number from {} to {}", min, max));
-  return Number(key, min, min, max);
-}
-
-std::vector<std::string> ObjectReader::Strings(const char* key) {
-  std::vector<std::string> strings;
-  const json* value = Array(key);
-  if (value == nullptr) return strings;
-  for (const json& item : *value) {
-    if (item.is_string()) {
-      strings.push_back(item.get<std::string>());
-    } else {
-      Fail(fmt::format("{}[{}]", key, strings.size()), "must be a string");
+std::vector<std::string> ObjectReader::Texts(std::string_view key) {
+  std::vector<std::string> texts;
+  if (const json* value = Array(key)) {
+    for (const json& item : *value) {
+      if (!item.is_string()) Fail(fmt::format("{}[{}]", key, texts.size()), "must be a string");
+      texts.push_back(item.is_string() ? item.get<std::string>() : std::string());
     }
   }
-  return strings;
+  if (texts.empty() && Key(key).required) Fail(key, "is missing or empty");
+  return texts;
 }
 
-const json* ObjectReader::Object(const char* key) {
+std::vector<std::pair<std::string, std::string>> ObjectReader::TextMap(std::string_view key) {
+  std::vector<std::pair<std::string, std::string>> map;
+  const json* value = Object(key);
+  if (value == nullptr && Key(key).required) Fail(key, "is missing");
+  if (value == nullptr) return map;
+  for (const auto& [name, item] : value->items()) {
+    if (!item.is_string()) Fail(fmt::format("{}.{}", key, name), "must be a string");
+    map.emplace_back(name, item.is_string() ? item.get<std::string>() : std::string());
+  }
+  return map;
+}
+
+const json* ObjectReader::Object(std::string_view key) {
+  Key(key);
   const json* value = Find(key);
-  if (value != nullptr && !value->is_object()) {
-    Fail(key, "must be an object");
-    return nullptr;
-  }
-  return value;
+  if (value == nullptr || value->is_object()) return value;
+  Fail(key, "must be an object");
+  return nullptr;
 }
 
-const json* ObjectReader::Array(const char* key) {
+const json* ObjectReader::Array(std::string_view key) {
+  Key(key);
   const json* value = Find(key);
-  if (value != nullptr && !value->is_array()) {
-    Fail(key, "must be an array");
-    return nullptr;
-  }
-  return value;
-}
-
-const json& ObjectReader::RequiredArray(const char* key) {
-  static const json kEmpty = json::array();
-  const json* value = Array(key);
-  if (value == nullptr || value->empty()) Fail(key, "is missing or empty");
-  return value == nullptr ? kEmpty : *value;
-}
-
-Status ObjectReader::Finish() {
-  if (!status_.ok() || !object_.is_object()) return status_;
-  for (const auto& [key, value] : object_.items()) {
-    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    return Status(Code::kUsage, fmt::format("{}: unknown key; {}", Path(key), Nearest(key, known_)));
-  }
-  return base::Ok();
+  if (value == nullptr || value->is_array()) return value;
+  Fail(key, "must be an array");
+  return nullptr;
 }
 
 }  // namespace shardlift::job

@@ -21,23 +21,14 @@ using mysql::Session;
 // Columns of `message` (store/message_table.h) by how they travel between shards here: numbers and times as text,
 // bytes as hex, JSON as hex of its UTF-8 text.
 enum class Travel : std::uint8_t { kText, kHex, kJson };
-constexpr std::array<std::pair<std::string_view, Travel>, 17> kColumns = {{{"bucket", Travel::kText},
-                                                                           {"account_type", Travel::kText},
-                                                                           {"account_key", Travel::kHex},
-                                                                           {"conversation", Travel::kHex},
-                                                                           {"sent_at", Travel::kText},
-                                                                           {"msg_id", Travel::kText},
-                                                                           {"biz_tag", Travel::kText},
-                                                                           {"sender", Travel::kHex},
-                                                                           {"msg_type", Travel::kText},
-                                                                           {"body_codec", Travel::kText},
-                                                                           {"body", Travel::kHex},
-                                                                           {"ext", Travel::kJson},
-                                                                           {"status", Travel::kText},
-                                                                           {"version", Travel::kText},
-                                                                           {"owner_origin", Travel::kText},
-                                                                           {"owner_table", Travel::kText},
-                                                                           {"owner_key", Travel::kHex}}};
+constexpr std::array<std::pair<std::string_view, Travel>, 20> kColumns = {
+    {{"bucket", Travel::kText},      {"account_type", Travel::kText}, {"account_key", Travel::kHex},
+     {"conversation", Travel::kHex}, {"sent_at", Travel::kText},      {"msg_id", Travel::kText},
+     {"biz_tag", Travel::kText},     {"sender", Travel::kHex},        {"msg_type", Travel::kText},
+     {"body_codec", Travel::kText},  {"body", Travel::kHex},          {"ext", Travel::kJson},
+     {"status", Travel::kText},      {"edited_at", Travel::kText},    {"recalled_at", Travel::kText},
+     {"client_id", Travel::kHex},    {"version", Travel::kText},      {"owner_origin", Travel::kText},
+     {"owner_table", Travel::kText}, {"owner_key", Travel::kHex}}};
 
 // Far beyond any key a rehearsal makes, and within the 40 bits of a composed message id.
 constexpr std::uint64_t kForeignKeyOffset = 1ULL << 30;

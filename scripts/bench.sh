@@ -114,7 +114,7 @@ floor_chunk() {
 INSERT INTO chunk SELECT (h3 ^ (h3 >> 16)) & $((buckets - 1)), 1, CAST(to_uid AS CHAR),
   CONCAT('im:', IF(from_uid < to_uid, from_uid, to_uid), ':', IF(from_uid < to_uid, to_uid, from_uid)),
   FROM_UNIXTIME(ctime), (1 << 56) | ($ordinal << 40) | id, 1, CAST(from_uid AS CHAR), kind, 0, content,
-  JSON_OBJECT('mtime', mtime), flags, 1, 1, $ordinal, UNHEX(LPAD(HEX(id), 16, '0'))
+  JSON_OBJECT('mtime', mtime), flags, NULL, NULL, NULL, 1, 1, $ordinal, UNHEX(LPAD(HEX(id), 16, '0'))
 FROM (SELECT t2.*, ((h2 ^ (h2 >> 13)) * 3266489909) & 4294967295 AS h3 FROM
   (SELECT t1.*, ((h1 ^ (h1 >> 16)) * 2246822507) & 4294967295 AS h2 FROM
     (SELECT t.*, CRC32(CONCAT('1:', to_uid)) AS h1 FROM $table t

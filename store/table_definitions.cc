@@ -12,6 +12,7 @@ constexpr const char* kU32 = "int unsigned";
 constexpr const char* kU64 = "bigint unsigned";
 constexpr const char* kName = "varchar(64)";
 constexpr const char* kKey = "varbinary(191)";
+constexpr const char* kShortKey = "varbinary(64)";
 constexpr const char* kOwnerKey = "varbinary(255)";
 constexpr const char* kTime6 = "datetime(6)";
 
@@ -30,13 +31,63 @@ TableDefinition MessageTable() {
            {"body", "mediumblob"},
            {"ext", "json", true},
            {"status", kU8, false, "0"},
+           {"edited_at", kTime6, true},
+           {"recalled_at", kTime6, true},
+           {"client_id", kShortKey, true},
            {"version", kU32, false, "1"},
            {"owner_origin", kU8},
            {"owner_table", kU16},
            {"owner_key", kOwnerKey}},
           {{"PRIMARY", true, {"bucket", "account_type", "account_key", "sent_at", "msg_id"}},
            {"owner", true, {"owner_origin", "owner_table", "owner_key"}},
-           {"conversation", false, {"bucket", "conversation", "sent_at", "msg_id"}}}};
+           {"conversation", false, {"bucket", "account_type", "account_key", "conversation", "sent_at", "msg_id"}}}};
+}
+
+TableDefinition ConversationTable() {
+  return {"conversation",
+          {{"bucket", kU16},
+           {"account_type", kU8},
+           {"account_key", kKey},
+           {"conversation", kKey},
+           {"first_sent_at", kTime6},
+           {"last_sent_at", kTime6},
+           {"last_msg_id", kU64},
+           {"messages", kU64}},
+          {{"PRIMARY", true, {"bucket", "account_type", "account_key", "conversation"}},
+           {"recent", false, {"bucket", "account_type", "account_key", "last_sent_at", "last_msg_id"}}}};
+}
+
+TableDefinition ReadCursorTable() {
+  return {"read_cursor",
+          {{"bucket", kU16},
+           {"account_type", kU8},
+           {"account_key", kKey},
+           {"conversation", kKey},
+           {"read_sent_at", kTime6},
+           {"read_msg_id", kU64}},
+          {{"PRIMARY", true, {"bucket", "account_type", "account_key", "conversation"}}}};
+}
+
+TableDefinition MessageTagTable() {
+  return {"message_tag",
+          {{"bucket", kU16},
+           {"account_type", kU8},
+           {"account_key", kKey},
+           {"tag", kShortKey},
+           {"sent_at", kTime6},
+           {"msg_id", kU64}},
+          {{"PRIMARY", true, {"bucket", "account_type", "account_key", "tag", "sent_at", "msg_id"}}}};
+}
+
+TableDefinition MessageDedupTable() {
+  return {"message_dedup",
+          {{"bucket", kU16},
+           {"account_type", kU8},
+           {"account_key", kKey},
+           {"client_id", kShortKey},
+           {"sent_at", kTime6},
+           {"msg_id", kU64}},
+          {{"PRIMARY", true, {"bucket", "account_type", "account_key", "client_id"}}}};
 }
 
 TableDefinition LaneTable() {
@@ -101,6 +152,8 @@ TableDefinition RoutingTable() {
           {{"PRIMARY", true, {"id"}}}};
 }
 
+}  // namespace
+
 std::string ColumnSql(const ColumnDefinition& column) {
   std::string sql = mysql::QuoteIdentifier(column.name) + " " + column.type + (column.nullable ? " NULL" : " NOT NULL");
   if (column.default_value != nullptr) sql += std::string(" DEFAULT ") + column.default_value;
@@ -118,11 +171,10 @@ std::string KeySql(const KeyDefinition& key) {
   return sql + ")";
 }
 
-}  // namespace
-
 std::span<const TableDefinition> TableDefinitions() {
-  static const std::vector<TableDefinition> tables = {MessageTable(),    LaneTable(),        CopyTable(),
-                                                      DeadLetterTable(), SourceTableTable(), RoutingTable()};
+  static const std::vector<TableDefinition> tables = {
+      MessageTable(), ConversationTable(), ReadCursorTable(), MessageTagTable(),  MessageDedupTable(),
+      LaneTable(),    CopyTable(),         DeadLetterTable(), SourceTableTable(), RoutingTable()};
   return tables;
 }
 
@@ -134,7 +186,7 @@ std::string CreateTableSql(const TableDefinition& table, std::string_view prefix
   for (std::size_t i = 0; i < table.keys.size(); ++i) {
     sql += "  " + KeySql(table.keys[i]) + (i + 1 < table.keys.size() ? ",\n" : "\n");
   }
-  return sql + ") ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin";
+  return sql + ") ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=" + kStoreCollation;
 }
 
 }  // namespace shardlift::store

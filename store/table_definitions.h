@@ -11,6 +11,8 @@
 
 namespace shardlift::store {
 
+inline constexpr const char* kStoreCollation = "utf8mb4_bin";  // of all tables and their text columns
+
 struct ColumnDefinition {
   const char* name;
   const char* type;  // as MySQL 9.7 prints it in information_schema: lower case, no display width
@@ -30,8 +32,12 @@ struct TableDefinition {
   std::vector<KeyDefinition> keys;
 };
 
-// message first, then the tool's own tables in the order of ShardDdl.
+// message first, then the rest of the message store, then the tool's own tables.
 std::span<const TableDefinition> TableDefinitions();
+
+// As they stand in CREATE and ALTER TABLE: "`body` mediumblob NOT NULL", "UNIQUE KEY `owner` (...)".
+std::string ColumnSql(const ColumnDefinition& column);
+std::string KeySql(const KeyDefinition& key);
 
 // "CREATE TABLE IF NOT EXISTS <prefix>`name` (...) ..."; `prefix` is empty or a quoted schema with its dot.
 std::string CreateTableSql(const TableDefinition& table, std::string_view prefix);

@@ -69,7 +69,7 @@ TEST_F(CommandLineTest, HelpAndVersionGoToStandardOutput) {
   }
   EXPECT_THAT(RunProgram({"--version"}).out, ::testing::MatchesRegex("shardlift [0-9]+\\.[0-9]+\\.[0-9]+\n"));
   EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr("Exit codes: 0 done and clean"));
-  for (const char* command : {"plan", "schema", "migrate", "verify", "route"}) {
+  for (const char* command : {"config", "plan", "schema", "store", "migrate", "verify", "route"}) {
     EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr(std::string("\n  ") + command));
   }
 }
@@ -160,9 +160,22 @@ TEST_F(CommandLineTest, WithJsonAFailureIsADocumentToo) {
 TEST_F(CommandLineTest, SchemaPrintNeedsNoServer) {
   const Output output = RunProgram({"schema", "print", "-c", WriteJob()});
   EXPECT_EQ(output.exit_code, 0) << output.err;
-  for (const char* table : {"`message`", "`sl_lane`", "`sl_copy`", "`sl_dead_letter`", "`sl_source_table`"}) {
+  for (const char* table : {"`message`", "`sl_lane`", "`sl_copy`", "`sl_dead_letter`", "`sl_source_table`",
+                            "`conversation`", "`read_cursor`", "`message_tag`", "`message_dedup`"}) {
     EXPECT_THAT(output.out, HasSubstr(std::string("CREATE TABLE IF NOT EXISTS ") + table));
   }
+}
+
+TEST_F(CommandLineTest, ConfigNeedsNoServer) {
+  const Output checked = RunProgram({"config", "check", "-c", WriteJob()});
+  EXPECT_EQ(checked.exit_code, 0) << checked.err;
+  EXPECT_THAT(checked.out, HasSubstr("1 sources, 2 shards, 1 mappings"));
+  ExpectUsage(RunProgram({"config", "check", "-c", WriteJob(R"("aply": {},)")}), HasSubstr("\"apply\""));
+  const auto schema = nlohmann::json::parse(RunProgram({"config", "schema"}).out);
+  EXPECT_EQ(schema["properties"]["copy"]["$ref"], "#/$defs/copy");
+  EXPECT_THAT(RunProgram({"config", "reference"}).out, HasSubstr("| `chunk_rows` |"));
+  EXPECT_THAT(RunProgram({"config", "reference", "apply"}).out,
+              AllOf(StartsWith("## apply"), Not(HasSubstr("chunk_rows"))));
 }
 
 TEST_F(CommandLineTest, RouteIsFixedForLife) {

@@ -144,7 +144,8 @@ TEST_F(CommandsTest, TheEndOfTheWindowIsExitCodeFive) {
 TEST_F(CommandsTest, SchemaApplyCreatesOnceAndRefusesForeignTables) {
   Output output = RunProgram({"schema", "apply", "-c", JobPath()});
   EXPECT_EQ(output.exit_code, 0) << output.err;
-  EXPECT_THAT(output.out, AllOf(HasSubstr("shard s0 (store_0): created"), HasSubstr("shard s1 (store_1): created")));
+  EXPECT_THAT(output.out, AllOf(HasSubstr("shard s0 (store_0): 10 tables, columns and keys created"),
+                                HasSubstr("shard s1 (store_1): 10 tables, columns and keys created")));
   output = RunProgram({"schema", "apply", "-c", JobPath()});
   EXPECT_EQ(output.exit_code, 0) << output.err;
   EXPECT_THAT(output.out, AllOf(HasSubstr("s0 (store_0): complete already"), Not(HasSubstr("created"))));
@@ -160,8 +161,8 @@ TEST_F(CommandsTest, AForeignTableOnOneShardStopsAllOfThem) {
     arguments.insert(arguments.end(), {"-c", JobPath()});
     const Output output = RunProgram(arguments);
     EXPECT_EQ(output.exit_code, 4) << output.err;
-    EXPECT_THAT(output.err, AllOf(HasSubstr("store_1.message.bucket: column 1 should be bucket but is id"),
-                                  HasSubstr("move that table away")));
+    EXPECT_THAT(output.err,
+                AllOf(HasSubstr("store_1.message.bucket: this column is missing"), HasSubstr("shardlift schema diff")));
     ExpectOneLine(output);
   }
   auto other = mysql::Session::Open(config_.shards[0].endpoint, mysql::SessionOptions());
@@ -169,6 +170,87 @@ TEST_F(CommandsTest, AForeignTableOnOneShardStopsAllOfThem) {
   const auto rows = (*other)->Query("SHOW DATABASES LIKE 'store_0'", "test");
   ASSERT_TRUE(rows.ok());
   EXPECT_TRUE(rows->rows.empty()) << "nothing may be created anywhere";
+}
+
+TEST_F(CommandsTest, SchemaDiffExitsWithOneUntilAllShardsAreAsWanted) {
+  const Json empty = RunJson({"schema", "diff"}, 1);
+  EXPECT_EQ(empty["schema"], "shardlift.schema-diff/1");
+  EXPECT_EQ(empty["shards"][1]["statements"].size(), 10u);
+  EXPECT_FALSE(StoreExists());
+  ASSERT_EQ(RunProgram({"schema", "apply", "-c", JobPath()}).exit_code, 0);
+  const Json same = RunJson({"schema", "diff"}, 0);
+  EXPECT_EQ(same["same"], true);
+
+  live::SqlOn(config_.shards[0].endpoint, "ALTER TABLE store_0.message DROP COLUMN edited_at, DROP KEY conversation");
+  Output output = RunProgram({"schema", "diff", "-c", JobPath()});
+  EXPECT_EQ(output.exit_code, 1) << output.err;
+  EXPECT_THAT(output.out,
+              AllOf(HasSubstr("-- shard s0 (store_0): 2 differences"), HasSubstr("-- shard s1 (store_1): same"),
+                    HasSubstr("\nALTER TABLE `store_0`.`message` ADD COLUMN `edited_at`")));
+  output = RunProgram({"migrate", "-c", JobPath()});
+  EXPECT_EQ(output.exit_code, 4);
+  EXPECT_THAT(output.err, HasSubstr("store_0.message.edited_at: this column is missing; run shardlift schema apply"));
+
+  // A shard that needs more than additions keeps all of them as they are.
+  live::SqlOn(config_.shards[1].endpoint, "ALTER TABLE store_1.message ADD COLUMN mine INT");
+  output = RunProgram({"schema", "apply", "-c", JobPath()});
+  EXPECT_EQ(output.exit_code, 4);
+  EXPECT_THAT(output.err, HasSubstr("store_1.message.mine: a column that is not part of the store"));
+  EXPECT_EQ(RunJson({"schema", "diff"}, 1)["shards"][0]["differences"].size(), 2u);
+  live::SqlOn(config_.shards[1].endpoint, "ALTER TABLE store_1.message DROP COLUMN mine");
+  EXPECT_EQ(RunProgram({"schema", "apply", "-c", JobPath()}).exit_code, 0);
+  EXPECT_EQ(RunJson({"schema", "diff"}, 0)["same"], true);
+}
+
+TEST_F(CommandsTest, DerivedTablesAreRebuiltAndChecked) {
+  ASSERT_EQ(RunJson({"migrate", "--until-caught-up"}, 0)["caught_up"], true);
+  EXPECT_EQ(RunProgram({"store", "check", "-c", JobPath()}).exit_code, 1) << "nothing was built yet";
+  Output output = RunProgram({"store", "rebuild", "-c", JobPath()});
+  EXPECT_EQ(output.exit_code, 0) << output.err;
+  EXPECT_EQ(RunProgram({"store", "check", "-c", JobPath()}).exit_code, 0);
+  OnShard(1, "UPDATE conversation SET messages = messages + 1 LIMIT 1");
+  output = RunProgram({"store", "check", "-c", JobPath(), "--table", "conversation"});
+  EXPECT_EQ(output.exit_code, 1);
+  EXPECT_THAT(output.out, HasSubstr("shard s1: conversation: 1 rows are missing, 1 do not follow"));
+  OnShard(0, "UPDATE message SET owner_origin = 0 LIMIT 1");
+  output = RunProgram({"store", "rebuild", "-c", JobPath()});
+  EXPECT_EQ(output.exit_code, 4);
+  EXPECT_THAT(output.err, HasSubstr("shard s0: it has messages that applications wrote"));
+  EXPECT_EQ(RunProgram({"store", "rebuild", "-c", JobPath(), "--table", "conversation"}).exit_code, 0);
+  EXPECT_EQ(RunProgram({"store", "check", "-c", JobPath(), "--table", "conversation"}).exit_code, 0);
+}
+
+TEST_F(CommandsTest, PlanExplainsWhatBecomesOfEachColumn) {
+  const Json plan = RunJson({"plan", "--explain-mapping"}, 0);
+  EXPECT_EQ(plan["schema"], "shardlift.plan/1");
+  // Tables of one form are one entry; JSON is text on MariaDB, so push has two.
+  ASSERT_EQ(plan["mappings"].size(), 4u);
+  const auto& im = plan["mappings"][0];
+  EXPECT_EQ(im["tables"].size(), 3u);
+  EXPECT_EQ(im["columns"][0]["target"], "account_type");
+  EXPECT_EQ(im["columns"][1]["source_columns"], Json::array({"to_uid"}));
+  EXPECT_EQ(im["owner_is_injective"], true);
+  ASSERT_EQ(plan["gaps"].size(), 1u) << "im_{0..3}.msg_{00..15} stands for 64 tables";
+  EXPECT_EQ(plan["gaps"][0]["tables"], 64);
+  EXPECT_EQ(plan["gaps"][0]["missing"].size(), 61u);
+  EXPECT_EQ(plan["gaps"][0]["missing"][0], "im_0.msg_01");
+  EXPECT_EQ(im["owner_key"][0]["encoding"], "8 bytes, big-endian");
+  EXPECT_THAT(RunProgram({"plan", "--explain-mapping", "-c", JobPath()}).out,
+              AllOf(HasSubstr("mapping notice: 1 table"), HasSubstr("lossy: LOWER drops upper case"),
+                    HasSubstr("risk: username"), HasSubstr("unique key PRIMARY of NOT NULL columns"),
+                    HasSubstr("next: shardlift")));
+
+  // All problems of all tables, not the first one only.
+  OnSource(0, "ALTER TABLE im_0.msg_03 ADD COLUMN colour INT, ADD COLUMN size INT");
+  const Output text = RunProgram({"plan", "--explain-mapping", "-c", JobPath()});
+  EXPECT_EQ(text.exit_code, 2) << text.err;
+  EXPECT_THAT(text.out, AllOf(HasSubstr("NOT MAPPED: colour int"), HasSubstr("PROBLEM: column colour is not used"),
+                              HasSubstr("PROBLEM: column size is not used"), HasSubstr("name it under \"ignore\"")));
+  const Json unusable = RunJson({"plan", "--explain-mapping"}, 2);
+  EXPECT_EQ(unusable["error"]["exit_code"], 2);
+  EXPECT_EQ(unusable["mappings"][1]["tables"], Json::array({"legacy_maria: im_0.msg_03"}));
+  EXPECT_EQ(unusable["mappings"][1]["problems"].size(), 2u);
+  OnSource(0, "ALTER TABLE im_0.msg_03 DROP COLUMN colour, DROP COLUMN size");
 }
 
 TEST_F(CommandsTest, VerifyBeforeAnyMigrateIsRefusedNotClean) {

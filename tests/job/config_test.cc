@@ -143,7 +143,7 @@ TEST_F(ConfigTest, WrongValuesNameTheirPath) {
   ExpectError(Source(R"("user": "u", "port": 70000)"), "sources[0].port", "1 to 65535");
   ExpectError(Source(R"("user": "u", "port": "3306")"), "sources[0].port", "whole number");
   ExpectError(Source(R"("user": "")"), "sources[0].user", "missing or empty");
-  ExpectError(Source(R"("user": "u", "tls": "maybe")"), "sources[0].tls", "verify-identity");
+  ExpectError(Source(R"("user": "u", "tls": "maybe")"), "sources[0].tls", "one of disabled, preferred");
   ExpectError(Source(R"("user": "u", "tls": "verify-ca")"), "sources[0].tls_ca", "missing");
   ExpectError(Source(R"("user": "u", "tls_cert": "c.pem")"), "sources[0].tls_key", "missing");
   ExpectError(R"({"job": "j", "sources": 3})", "sources", "must be an array");
@@ -187,6 +187,61 @@ TEST_F(ConfigTest, MappingsAreObjectsOrFilesBesideTheJob) {
   ExpectError(head + R"(, "mappings": [{"name": "x", "origin": 1, "match": ["a.b"], "key": ["id"], "columns": {},
       "sources": ["l9"]}]})",
               "mappings[0]", "l9");
+}
+
+TEST_F(ConfigTest, MappingsByGlobAreSorted) {
+  const std::string head = std::string(R"({"job": "j", )") + kConnections;
+  std::filesystem::create_directories(directory_ / "maps");
+  for (const char* name : {"b", "a", "c"}) {
+    std::string text = kMapping;
+    text.replace(text.find("\"im\""), 4, std::string("\"") + name + "\"");
+    Write(std::string("maps/") + name + ".json", text);
+  }
+  Write("maps/ignored.txt", "no JSON");
+  const auto config = Load(head + R"(, "mappings": ["maps/*.json"]})");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  ASSERT_EQ(config->mappings.size(), 3u);
+  EXPECT_EQ(config->mappings[0].name, "a");
+  EXPECT_EQ(config->mappings[2].place, (directory_ / "maps/c.json").string());
+  EXPECT_THAT(Load(head + R"(, "mappings": ["maps/*.json", "maps/b.json"]})").status().message(),
+              HasSubstr("maps/b.json: name: another mapping has this name"));
+  ExpectError(head + R"(, "mappings": ["none/*.json"]})", "mappings[0]", "no file matches");
+  Write("maps/b.json", R"({"name": "b", "orign": 1})");
+  const auto bad = Load(head + R"(, "mappings": ["maps/*.json"]})");
+  EXPECT_THAT(bad.status().message(), HasSubstr("maps/b.json: orign: unknown key"));
+}
+
+TEST_F(ConfigTest, IncludedFilesAddUp) {
+  std::filesystem::create_directories(directory_ / "servers");
+  Write("servers/2.json", R"({"sources": [{"name": "l2", "user": "u", "password_file": "secret"}]})");
+  Write("servers/1.json", R"(// comment
+      {"sources": [{"name": "l1", "user": "u"}], "shards": [{"name": "s1", "user": "u", "database": "d1"}]})");
+  Write("servers/secret", "word");
+  Write("limits.json", std::string(R"({"copy": {"readers": 7}, "mappings": [)") + kMapping + "]}");
+  const std::string main = R"({"job": "j", "include": ["servers/*.json", "limits.json"],
+      "shards": [{"name": "s0", "user": "u", "database": "d"}])";
+  const auto config = Load(main + "}");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  ASSERT_EQ(config->sources.size(), 2u);
+  EXPECT_EQ(config->sources[0].endpoint.name, "l1");
+  EXPECT_EQ(config->sources[1].endpoint.password, "word") << "relative to the file that names it";
+  ASSERT_EQ(config->shards.size(), 2u);
+  EXPECT_EQ(config->shards[0].endpoint.name, "s0") << "the main file comes first";
+  EXPECT_EQ(config->copy.readers, 7u);
+  ExpectError(main + R"(, "copy": {"readers": 1}})", "limits.json: copy", "stands in");
+
+  const auto expect_include_error = [&](const std::string& text, const std::string& words) {
+    Write("limits.json", text);
+    EXPECT_THAT(Load(main + "}").status().message(), HasSubstr(words));
+  };
+  const std::string mappings = std::string(R"("mappings": [)") + kMapping + "]";
+  expect_include_error("{" + mappings + R"(, "copy": {"raeders": 7}})", "limits.json: copy.raeders: unknown key");
+  expect_include_error(R"({"include": ["x.json"]})", "limits.json: include: an included file");
+  expect_include_error(R"({"sources": [{"name": "l1", "user": "u"}]})", "limits.json: sources[0].name: another source");
+  expect_include_error(R"({"shards": [{"name": "s3", "user": "u", "database": "e", "prot": 1}]})",
+                       "limits.json: shards[0].prot");
+  expect_include_error("{", "limits.json:1:");
+  expect_include_error("{}", "job.json: mappings: is missing or empty");
 }
 
 TEST_F(ConfigTest, TheFingerprintFollowsWhatDecidesTheTarget) {

@@ -13,10 +13,10 @@ TEST(MessageColumns, OrderAndDefaults) {
   std::vector<std::string> names;
   for (const TargetColumn& column : MessageColumns()) names.push_back(column.name);
   EXPECT_THAT(names, ElementsAre("bucket", "account_type", "account_key", "conversation", "sent_at", "msg_id",
-                                 "biz_tag", "sender", "msg_type", "body_codec", "body", "ext", "status", "version",
-                                 "owner_origin", "owner_table", "owner_key"));
+                                 "biz_tag", "sender", "msg_type", "body_codec", "body", "ext", "status", "edited_at",
+                                 "recalled_at", "client_id", "version", "owner_origin", "owner_table", "owner_key"));
   EXPECT_EQ(MessageColumnIndex("bucket"), 0u);
-  EXPECT_EQ(MessageColumnIndex("owner_key"), 16u);
+  EXPECT_EQ(MessageColumnIndex("owner_key"), 19u);
   EXPECT_EQ(MessageColumnIndex("Bucket"), std::string_view::npos);
   EXPECT_STREQ(MessageColumns()[MessageColumnIndex("version")].default_sql, "1");
   EXPECT_EQ(MessageColumns()[MessageColumnIndex("body")].default_sql, nullptr);
@@ -25,8 +25,9 @@ TEST(MessageColumns, OrderAndDefaults) {
 
 TEST(ShardDdl, MessageFirstThenTheToolTables) {
   std::vector<std::string> ddl = ShardDdl(mysql::Flavour::kMySql);
-  ASSERT_EQ(ddl.size(), 6u);
-  const char* tables[] = {"message", "sl_lane", "sl_copy", "sl_dead_letter", "sl_source_table", "sl_routing"};
+  ASSERT_EQ(ddl.size(), 10u);
+  const char* tables[] = {"message", "conversation", "read_cursor",    "message_tag",     "message_dedup",
+                          "sl_lane", "sl_copy",      "sl_dead_letter", "sl_source_table", "sl_routing"};
   for (std::size_t i = 0; i < ddl.size(); ++i) {
     EXPECT_EQ(ddl[i].find(std::string("CREATE TABLE IF NOT EXISTS `") + tables[i] + "` ("), 0u) << ddl[i];
   }

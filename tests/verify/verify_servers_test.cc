@@ -107,10 +107,12 @@ TEST_F(VerifyServersTest, MissingRows) {
 TEST_F(VerifyServersTest, ExtraRowsOfKnownTables) {
   const std::uint32_t ordinal = OrdinalOf(0, "im_0.msg_00");
   for (std::size_t shard = 0; shard < 2; ++shard) {
-    OnShard(shard, fmt::format("INSERT INTO message SELECT bucket, account_type, account_key, conversation, sent_at, "
-                               "msg_id + 1000000, biz_tag, sender, msg_type, body_codec, body, ext, status, version, "
-                               "owner_origin, owner_table, x'00000000000F{:04X}' FROM message{}",
-                               shard, Where(ordinal, OwnerOnShard(shard, ordinal, 0))));
+    OnShard(
+        shard,
+        fmt::format("INSERT INTO message SELECT bucket, account_type, account_key, conversation, sent_at, "
+                    "msg_id + 1000000, biz_tag, sender, msg_type, body_codec, body, ext, status, edited_at, "
+                    "recalled_at, client_id, version, owner_origin, owner_table, x'00000000000F{:04X}' FROM message{}",
+                    shard, Where(ordinal, OwnerOnShard(shard, ordinal, 0))));
   }
   ExpectFindings({"extra 00000000000F0000 s0 []", "extra 00000000000F0001 s1 []"});
 }
@@ -127,6 +129,9 @@ TEST_F(VerifyServersTest, EveryColumnIsCompared) {
                                                                     {"body", "CONCAT(body, x'00')"},
                                                                     {"ext", R"(JSON_SET(ext, '$.mtime', -1))"},
                                                                     {"status", "status + 1"},
+                                                                    {"edited_at", "sent_at"},
+                                                                    {"recalled_at", "sent_at"},
+                                                                    {"client_id", "'c'"},
                                                                     {"version", "version + 1"}};
   std::vector<std::string> expected;
   for (std::size_t shard = 0; shard < 2; ++shard) {
@@ -208,11 +213,14 @@ TEST_F(VerifyServersTest, WrongBuckets) {
 TEST_F(VerifyServersTest, RowsThatNoTableOwns) {
   const std::uint32_t ordinal = OrdinalOf(0, "im_0.msg_00");
   const auto plant = [&](std::size_t shard, int origin, int table, int n) {
-    OnShard(shard,
-            fmt::format("INSERT INTO message SELECT bucket, account_type, account_key, conversation, sent_at, "
-                        "msg_id + {}, biz_tag, sender, msg_type, body_codec, body, ext, status, version, {}, {}, "
-                        "x'{:02X}' FROM message{}",
-                        1000000 + n, origin, table, n, Where(ordinal, OwnerOnShard(shard, ordinal, 0))));
+    OnShard(
+        shard,
+        fmt::format(
+            "INSERT INTO message SELECT bucket, account_type, account_key, conversation, sent_at, "
+            "msg_id + {}, biz_tag, sender, msg_type, body_codec, body, ext, status, edited_at, recalled_at, client_id, "
+            "version, {}, {}, "
+            "x'{:02X}' FROM message{}",
+            1000000 + n, origin, table, n, Where(ordinal, OwnerOnShard(shard, ordinal, 0))));
   };
   plant(0, 1, 900, 1);  // an ordinal that nobody has
   plant(1, 1, 900, 2);
