@@ -7,8 +7,11 @@
 #include "binlog/stream_input.h"
 
 namespace shardlift::binlog {
+namespace {
 
 using Clock = std::chrono::steady_clock;
+
+}  // namespace
 
 base::Status NoGtidToGoOnFrom() {
   return {base::Code::kRefused,

@@ -52,9 +52,9 @@ std::string JobWith(std::string_view object, const std::string& more) {
       "shards": [{{"name": "s0", "user": "u", "database": "d"{}}}],
       "routing": {{"version": 1, "map": [{{"first": 0, "last": 4095, "shard": "s0"{}}}]{}}},
       "mappings": [{{"name": "m", "origin": 1, "match": ["a.b"], "key": ["id"], "columns": {{}}{}}}],
-      "copy": {{"readers": 1{}}}, "apply": {{"retry_seconds": 1{}}}}})",
+      "copy": {{"readers": 1{}}}, "apply": {{"retry_seconds": 1{}}}, "spool": {{"bytes_max": 1000000000{}}}}})",
       in("job"), in("connection"), in("source"), in("shard"), in("range"), in("routing"), in("mapping"), in("copy"),
-      in("apply"));
+      in("apply"), in("spool"));
 }
 
 const char* PathOf(std::string_view object) {
@@ -66,7 +66,8 @@ const char* PathOf(std::string_view object) {
          : object == "routing"    ? "job.json: routing."
          : object == "mapping"    ? "job.json: mappings[0]."
          : object == "copy"       ? "job.json: copy."
-                                  : "job.json: apply.";
+         : object == "apply"      ? "job.json: apply."
+                                  : "job.json: spool.";
 }
 
 // Ways to mistype a word of at least three letters.
