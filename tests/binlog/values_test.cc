@@ -1,7 +1,11 @@
 // Single values: stored bytes against the server's text. The types as a whole are checked on real servers in live_test.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <ctime>
+
 #include "binlog/decimal.h"
+#include "binlog/digits.h"
 #include "binlog/json_binary.h"
 #include "binlog/query.h"
 #include "binlog/temporal.h"
@@ -16,6 +20,20 @@ std::string Hex(std::string_view hex) {
     bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
   }
   return bytes;
+}
+
+TEST(Digits, NumbersOfAllLengths) {
+  for (std::uint32_t i = 0; i < 200000; ++i) {
+    const auto value = static_cast<std::uint32_t>(std::uint64_t{i} * i * 7919 % (i % 3 == 0 ? 100000000 : i + 1));
+    const std::string expected = std::to_string(value);
+    char out[kDigitsWritten];
+    ASSERT_EQ(std::string(out, WriteShortest(value, out)), expected);
+    const auto width = static_cast<unsigned>(expected.size());
+    char wide[2 * kDigitsWritten];
+    for (unsigned more = width; more <= 8; ++more) {
+      ASSERT_EQ(std::string(wide, WriteDigits(value, more, wide)), std::string(more - width, '0') + expected);
+    }
+  }
 }
 
 TEST(Decimal, Text) {
@@ -37,6 +55,48 @@ TEST(Decimal, Text) {
   EXPECT_EQ(text("8000000c64", 10, 2), "bad") << "a fraction of 100/100";
   EXPECT_EQ(text("80", 0, 0), "bad");
   EXPECT_EQ(text("80", 2, 3), "bad");
+}
+
+// As servers store it: groups of nine digits from the point on in both directions, each in as few bytes as it can need.
+std::string StoredDecimal(bool negative, const std::string& whole, const std::string& part) {
+  static constexpr std::size_t kBytes[] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
+  std::string stored;
+  const auto add = [&](const std::string& digits) {
+    if (!digits.empty()) stored += Big(std::stoull(digits), kBytes[digits.size()]);
+  };
+  add(whole.substr(0, whole.size() % 9));
+  for (std::size_t i = whole.size() % 9; i < whole.size(); i += 9) add(whole.substr(i, 9));
+  for (std::size_t i = 0; i < part.size(); i += 9) add(part.substr(i, 9));
+  stored[0] = static_cast<char>(stored[0] ^ 0x80);
+  if (!negative) return stored;
+  for (char& c : stored) c = static_cast<char>(~c);
+  return stored;
+}
+
+TEST(Decimal, NumbersOfEachPrecisionAndScale) {
+  std::uint64_t random = 1;
+  for (unsigned precision = 1; precision <= kDecimalPrecisionMax; ++precision) {
+    for (unsigned scale = 0; scale <= std::min(precision, kDecimalScaleMax); ++scale) {
+      for (unsigned zeros = 0; zeros <= precision; ++zeros) {
+        std::string digits(precision, '0');
+        for (unsigned i = zeros; i < precision; ++i) {
+          random = random * 6364136223846793005 + 1442695040888963407;
+          digits[i] = static_cast<char>('0' + (random >> 33) % 10);
+        }
+        const std::string whole = digits.substr(0, precision - scale);
+        const std::string part = digits.substr(precision - scale);
+        const bool negative = zeros % 2 == 1;
+        const std::size_t first = whole.find_first_not_of('0');
+        std::string expected = negative ? "-" : "";
+        expected += first == std::string::npos ? "0" : whole.substr(first);
+        if (scale > 0) expected += "." + part;
+        const std::string stored = StoredDecimal(negative, whole, part);
+        ASSERT_EQ(stored.size(), DecimalBytes(precision, scale));
+        std::string out(DecimalTextBytes(precision), '\0');
+        ASSERT_EQ(out.substr(0, WriteDecimal(stored.data(), precision, scale, out.data())), expected);
+      }
+    }
+  }
 }
 
 std::string StoredText(std::size_t (*write)(const char*, unsigned, char*), std::string_view hex,
@@ -81,6 +141,20 @@ TEST(Temporal, Timestamp2) {
   EXPECT_EQ(text("00000001", 0), "1970-01-01 00:00:01");
   EXPECT_EQ(text("7fffffff0f423f", 6), "2038-01-19 03:14:07.999999");
   EXPECT_EQ(text("65e0c8ff", 0), "2024-02-29 18:12:15");
+}
+
+TEST(Temporal, EveryDayOfTimestamps) {
+  for (std::uint32_t day = 0; day <= 0xffffffff / 86400; ++day) {
+    const std::uint32_t seconds = day * 86400 + day % 25000 + 1;
+    const std::string bytes = Big(seconds, 4);
+    char out[kTemporalTextBytesMax];
+    const std::time_t time = seconds;
+    std::tm parts{};
+    char expected[32];
+    gmtime_r(&time, &parts);
+    const std::size_t n = std::strftime(expected, sizeof(expected), "%Y-%m-%d %H:%M:%S", &parts);
+    ASSERT_EQ(std::string(out, WriteStoredTimestamp2(bytes.data(), 0, out)), std::string(expected, n));
+  }
 }
 
 TEST(Json, Doubles) {
