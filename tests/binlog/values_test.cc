@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 
 #include "binlog/decimal.h"
@@ -159,9 +160,8 @@ TEST(Temporal, EveryDayOfTimestamps) {
 
 TEST(Json, Doubles) {
   const auto text = [](double value) {
-    std::string out;
-    AppendJsonDouble(value, out);
-    return out;
+    char out[kJsonDoubleBytesMax];
+    return std::string(out, WriteJsonDouble(value, out));
   };
   EXPECT_EQ(text(0), "0.0");
   EXPECT_EQ(text(1), "1.0");
@@ -191,6 +191,91 @@ TEST(Json, Text) {
   EXPECT_EQ(text(Hex("0ff6060a02800c3200")), "bad");
   EXPECT_EQ(text(Hex("0ff603030180")), "bad") << "a decimal cut short";
   EXPECT_EQ(text(Hex("0ff60404028c32")), "12.50");
+}
+
+// Text as JSON has it, by the letter.
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    char code[8];
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20) {
+          out += c;
+        } else {
+          out.append(code, static_cast<std::size_t>(std::snprintf(code, sizeof(code), "\\u%04x", c)));
+        }
+    }
+  }
+  return out + '"';
+}
+
+// {key: text}
+std::string StoredObject(std::string_view key, const std::string& text) {
+  constexpr std::size_t kKeyAt = 11;
+  std::string length;
+  for (std::size_t rest = text.size(); length.empty() || rest > 0; rest >>= 7) {
+    length += static_cast<char>((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+  }
+  const std::size_t text_at = kKeyAt + key.size();
+  return '\0' + Little(1, 2) + Little(text_at + length.size() + text.size(), 2) + Little(kKeyAt, 2) +
+         Little(key.size(), 2) + '\x0c' + Little(text_at, 2) + std::string(key) + length + text;
+}
+
+void ExpectJson(const std::string& binary, const std::string& expected) {
+  std::string text;
+  ASSERT_TRUE(AppendJsonText(binary, text).ok());
+  ASSERT_EQ(text, expected);
+  Arena arena;
+  std::string_view printed;
+  ASSERT_TRUE(PrintJson(binary, JsonForm::kText, arena, text, printed).ok());
+  ASSERT_EQ(printed, expected);
+}
+
+TEST(Json, StringsOfAnyLengthWithEachKindOfCharacterAnywhere) {
+  for (std::size_t size = 0; size <= 140; ++size) {
+    for (std::size_t at = 0; at < std::max<std::size_t>(size, 1); ++at) {
+      static constexpr std::string_view kOdd = "\x01\x1f\"\\\n\x7f\xff!#[] a";
+      std::string text(size, static_cast<char>('a' + size % 26));
+      if (size > 0) text[at] = kOdd[(size + at) % kOdd.size()];
+      ExpectJson(StoredObject(text, text), "{" + Quoted(text) + ": " + Quoted(text) + "}");
+    }
+  }
+}
+
+TEST(Json, LongerThanTheBufferItIsPrintedInto) {
+  for (std::size_t size = 300; size < 20000; size = size * 5 / 4) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i * i % 127);
+    ExpectJson(StoredObject("key", text), "{\"key\": " + Quoted(text) + "}");
+    ExpectJson(StoredObject("key", std::string(size, '\x02')), "{\"key\": " + Quoted(std::string(size, '\x02')) + "}");
+    std::string numbers;
+    std::string expected;
+    for (std::size_t i = 0; i < size; ++i) {
+      numbers += '\x05' + Little(i * i % 65536, 2);
+      expected += (i == 0 ? "[" : ", ") + std::to_string(static_cast<std::int16_t>(i * i));
+    }
+    ExpectJson('\x02' + Little(size, 2) + Little(4 + numbers.size(), 2) + numbers, expected + "]");
+  }
+}
+
+TEST(Json, CutShortAnywhere_Corrupt) {
+  const std::string whole = StoredObject("key", std::string(100, 'x'));
+  for (std::size_t size = 1; size < whole.size(); ++size) {
+    std::string text;
+    EXPECT_EQ(AppendJsonText(whole.substr(0, size), text).code(), base::Code::kCorrupt) << size;
+  }
+  for (const std::string_view root : {"04", "05", "0700", "0b00000000000000", "0c", "0c80", "0f", "0ff6"}) {
+    std::string text;
+    EXPECT_EQ(AppendJsonText(Hex(root), text).code(), base::Code::kCorrupt) << root;
+  }
 }
 
 TEST(Query, Kinds) {
