@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
+
 namespace shardlift::binlog {
 
 class Arena {
@@ -16,6 +18,12 @@ class Arena {
     char* const place = at_;
     at_ += n;
     return place;
+  }
+
+  // Gives back what lies from `end` on. Only of what Allocate returned last.
+  void Shrink(char* end) {
+    SL_CHECK(end <= at_);
+    at_ = end;
   }
 
   std::string_view Copy(std::string_view bytes) {

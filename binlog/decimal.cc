@@ -1,10 +1,7 @@
 #include "binlog/decimal.h"
 
 #include <array>
-#include <charconv>
-#include <utility>
-
-#include "binlog/digits.h"
+#include <cstring>
 
 namespace shardlift::binlog {
 namespace {
@@ -17,26 +14,53 @@ constexpr std::array<unsigned, 10> kLimit = {1, 10, 100, 1000, 10000, 100000, 10
 // all its bits inverted.
 class Groups {
  public:
-  explicit Groups(const char* stored)
-      : next_(reinterpret_cast<const unsigned char*>(stored)), flip_((*next_ & 0x80) == 0 ? ~std::uint32_t{0} : 0) {}
+  explicit Groups(const char* stored) : next_(stored), flip_((*stored & 0x80) == 0 ? ~std::uint32_t{0} : 0) {}
   bool negative() const { return flip_ != 0; }
   bool ok() const { return ok_; }
 
   std::uint32_t Next(unsigned digits) {
-    std::uint32_t value = 0;
     const unsigned bytes = kBytesOfDigits[digits];
-    for (unsigned i = 0; i < bytes; ++i) value = (value << 8) | (next_[i] ^ (flip_ & 0xff) ^ std::exchange(sign_, 0));
+    std::uint32_t value = 0;
+    switch (bytes) {
+      case 0: return 0;
+      case 1: value = Byte(0); break;
+      case 2: value = (Byte(0) << 8) | Byte(1); break;
+      case 3: value = (Byte(0) << 16) | (Byte(1) << 8) | Byte(2); break;
+      default: std::memcpy(&value, next_, sizeof(value)); value = __builtin_bswap32(value);
+    }
     next_ += bytes;
+    value ^= sign_ << (8 * (bytes - 1));
+    sign_ = 0;
+    value ^= flip_ >> (32 - 8 * bytes);
     if (value >= kLimit[digits]) ok_ = false;  // the bytes hold more digits
     return value;
   }
 
  private:
-  const unsigned char* next_;
+  std::uint32_t Byte(std::size_t i) const { return static_cast<unsigned char>(next_[i]); }
+
+  const char* next_;
   std::uint32_t flip_;
   std::uint32_t sign_ = 0x80;
   bool ok_ = true;
 };
+
+char* WriteTwo(std::uint32_t value, char* p) {
+  std::memcpy(p, &kDigitPairs[std::size_t{2} * value], 2);
+  return p + 2;
+}
+
+char* WriteUpToTwo(std::uint32_t value, char* p) {
+  if (value >= 10) return WriteTwo(value, p);
+  *p = static_cast<char>('0' + value);
+  return p + 1;
+}
+
+char* WriteNineDigits(std::uint32_t value, char* p) {
+  constexpr std::uint32_t kEightDigits = 100000000;
+  *p = static_cast<char>('0' + value / kEightDigits);
+  return WriteDigits(value % kEightDigits, 8, p + 1);
+}
 
 }  // namespace
 
@@ -56,10 +80,12 @@ std::size_t WriteDecimal(const char* stored, unsigned precision, unsigned scale,
   // Zeros in front are not printed: a group is filled up to nine digits only behind others.
   const auto add = [&](std::uint32_t value) {
     if (!groups.ok()) return;
-    if (p > digits) {
-      p = WriteDigits(value, kDigitsPerGroup, p);
-    } else if (value > 0) {
-      p = std::to_chars(p, p + kDigitsPerGroup, value).ptr;
+    if (p > digits || value >= kLimit[kDigitsPerGroup - 1]) {
+      p = WriteNineDigits(value, p);
+    } else if (value >= 100) {
+      p = WriteShortest(value, p);
+    } else if (value > 0) {  // as most first groups
+      p = WriteUpToTwo(value, p);
     }
   };
   add(groups.Next(whole % kDigitsPerGroup));
@@ -68,9 +94,18 @@ std::size_t WriteDecimal(const char* stored, unsigned precision, unsigned scale,
   if (scale > 0) {
     *p++ = '.';
     for (unsigned i = 0; i < scale / kDigitsPerGroup; ++i) {
-      p = WriteDigits(groups.Next(kDigitsPerGroup), kDigitsPerGroup, p);
+      const std::uint32_t value = groups.Next(kDigitsPerGroup);
+      if (!groups.ok()) return 0;
+      p = WriteNineDigits(value, p);
     }
-    p = WriteDigits(groups.Next(scale % kDigitsPerGroup), scale % kDigitsPerGroup, p);
+    const unsigned rest = scale % kDigitsPerGroup;
+    const std::uint32_t value = groups.Next(rest);
+    if (!groups.ok()) return 0;
+    if (rest == 2) {
+      p = WriteTwo(value, p);  // as of money
+    } else if (rest > 0) {
+      p = WriteDigits(value, rest, p);
+    }
   }
   return groups.ok() ? static_cast<std::size_t>(p - out) : 0;
 }

@@ -3,14 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
+#include "base/check.h"
 #include "binlog/cursor.h"
 #include "binlog/decimal.h"
+#include "binlog/digits.h"
 #include "binlog/event.h"
+#include "binlog/json_container.h"
+#include "binlog/json_quote.h"
 #include "binlog/temporal.h"
 #include "mysql/schema.h"
 #include "mysql/session.h"
@@ -18,22 +23,6 @@
 namespace shardlift::binlog {
 namespace {
 
-enum : std::uint8_t {
-  kSmallObject = 0,
-  kLargeObject = 1,
-  kSmallArray = 2,
-  kLargeArray = 3,
-  kLiteral = 4,
-  kInt16 = 5,
-  kUInt16 = 6,
-  kInt32 = 7,
-  kUInt32 = 8,
-  kInt64 = 9,
-  kUInt64 = 10,
-  kDouble = 11,
-  kString = 12,
-  kOpaque = 15,
-};
 // Column type numbers that tag opaque values.
 enum : std::uint8_t { kTypeTimestamp = 7, kTypeDate = 10, kTypeTime = 11, kTypeDateTime = 12, kTypeDecimal = 246 };
 constexpr std::uint8_t kTypeOfHexLiteral = 15;  // what JSON_ARRAY(X'00') makes
@@ -43,161 +32,122 @@ constexpr int kDepthMax = 101;  // the server refuses deeper documents
 constexpr std::size_t kTextFactorMax = 16;
 constexpr std::size_t kTextSlackBytes = 128;
 
-// Walks an object or array. Small ones have offsets and counts of 2 bytes, large ones of 4. A document has many parts:
-// none of them pays for a Status.
-class ContainerReader {
- public:
-  ContainerReader(std::string_view data, bool large, bool object)
-      : data_(data), offset_bytes_(large ? 4 : 2), object_(object) {}
+// What is written behind one call of Room has at most this size: one slice, all of it escaped, and some punctuation.
+constexpr std::size_t kPunctuationBytesMax = 16;
+constexpr std::size_t kRoomBytes = kJsonSliceBytes * kJsonEscapeBytesMax + kPunctuationBytesMax;
+constexpr std::size_t kStagedBytes = 1024;
+static_assert(kRoomBytes >= kJsonDoubleBytesMax && kRoomBytes < kStagedBytes);
 
-  bool Open() {
-    Cursor in(data_);
-    count_ = in.Little(offset_bytes_);
-    const std::uint64_t size = in.Little(offset_bytes_);
-    const std::uint64_t key_entry_bytes = object_ ? offset_bytes_ + 2 : 0;
-    if (!in.ok() || size > data_.size() || size < 2 * offset_bytes_ + count_ * (key_entry_bytes + 1 + offset_bytes_)) {
-      return Fail("JSON object or array larger than its bytes");
-    }
-    data_ = data_.substr(0, static_cast<std::size_t>(size));
-    keys_ = Cursor(data_.substr(2 * offset_bytes_));
-    values_ = Cursor(data_.substr(static_cast<std::size_t>(2 * offset_bytes_ + count_ * key_entry_bytes)));
-    return true;
-  }
-
-  std::uint64_t count() const { return count_; }
-
-  bool Next(JsonItem& item) {
-    if (object_) {
-      const std::uint64_t offset = keys_.Little(offset_bytes_);
-      const std::uint16_t length = keys_.U16();
-      if (!keys_.ok() || offset > data_.size() || length > data_.size() - offset) {
-        return Fail("JSON key out of bounds");
-      }
-      item.key = data_.substr(static_cast<std::size_t>(offset), length);
-    }
-    item.type = values_.U8();
-    const bool is_inline = item.type == kLiteral || item.type == kInt16 || item.type == kUInt16 ||
-                           (offset_bytes_ == 4 && (item.type == kInt32 || item.type == kUInt32));
-    if (is_inline) {
-      item.data = values_.Bytes(offset_bytes_);
-      return true;
-    }
-    const std::uint64_t offset = values_.Little(offset_bytes_);
-    if (!values_.ok() || offset >= data_.size()) return Fail("JSON member out of bounds");
-    item.data = data_.substr(static_cast<std::size_t>(offset));
-    return true;
-  }
-
-  // Why Open or Next failed.
-  std::string_view error() const { return error_; }
-
- private:
-  bool Fail(std::string_view error) {
-    error_ = error;
-    return false;
-  }
-
-  std::string_view error_;
-  std::string_view data_;
-  const std::size_t offset_bytes_;
-  const bool object_;
-  std::uint64_t count_ = 0;
-  Cursor keys_{{}};
-  Cursor values_{{}};
-};
-
+// Prints into `staged`, of kStagedBytes, which goes to `out` when it is full: most documents are many small pieces. `p`
+// is where the next piece goes; as a member it would be loaded and stored for each of them. Functions return where they
+// ended; nullptr: they failed.
 class Printer {
  public:
-  static void AppendQuoted(std::string_view text, std::string& out) {
-    // Most keys and values are short and plain: they go at once.
-    char quoted[64];
-    if (text.size() <= sizeof(quoted) - 2 && std::none_of(text.begin(), text.end(), IsSpecial)) {
-      quoted[0] = '"';
-      std::copy(text.begin(), text.end(), quoted + 1);
-      quoted[text.size() + 1] = '"';
-      out.append(quoted, text.size() + 2);
-      return;
-    }
-    out += '"';
-    std::size_t plain = 0;  // from here on nothing is special
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      const char c = text[i];
-      if (!IsSpecial(c)) continue;
-      out.append(text, plain, i - plain);
-      plain = i + 1;
-      switch (c) {
-        case '"': out += "\\\""; break;
-        case '\\': out += "\\\\"; break;
-        case '\b': out += "\\b"; break;
-        case '\f': out += "\\f"; break;
-        case '\n': out += "\\n"; break;
-        case '\r': out += "\\r"; break;
-        case '\t': out += "\\t"; break;
-        default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-      }
-    }
-    out.append(text, plain);
-    out += '"';
+  // `document`: what holds all text that will be printed; empty: not known. `status` is why a function failed.
+  Printer(std::size_t text_bytes_max, JsonForm form, char* staged, std::string_view document, std::string& out,
+          base::Status& status)
+      : limit_(text_bytes_max),
+        sql_(form == JsonForm::kSql),
+        staged_(staged),
+        short_from_(sql_ || document.empty() ? std::numeric_limits<std::uintptr_t>::max()
+                                             : reinterpret_cast<std::uintptr_t>(document.data()) + kJsonWordBytes),
+        out_(out),
+        status_(status) {
+    Flush(staged);
   }
 
-  static bool IsSpecial(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+  char* Document(std::string_view binary, char* p) {
+    // What an INSERT IGNORE without a value stores.
+    if (binary.empty()) return Put(sql_ ? "CAST('null' AS JSON)" : "null", p);
+    const auto type = static_cast<std::uint8_t>(binary[0]);
+    if (sql_) p = Put(JsonRootOpening(type, JsonForm::kSql), p);
+    p = Value(type, binary.substr(1), 0, p);
+    return sql_ && p != nullptr ? Put(JsonRootClosing(type, JsonForm::kSql), p) : p;
+  }
 
-  Printer(std::size_t text_bytes_max, JsonForm form, std::string& out)
-      : limit_(text_bytes_max), form_(form), sql_(form == JsonForm::kSql), out_(out) {}
-
-  bool Value(std::uint8_t type, std::string_view data, int depth) {
-    if (out_.size() > limit_) return Fail("JSON value: offsets repeat the same bytes");
+  char* Value(std::uint8_t type, std::string_view data, int depth, char* p) {
+    if (p - staged_ > staged_bytes_max_) {
+      return Fail("JSON value: offsets repeat the same bytes");
+    }
     switch (type) {
-      case kSmallObject: return Container(data, false, true, depth);
-      case kLargeObject: return Container(data, true, true, depth);
-      case kSmallArray: return Container(data, false, false, depth);
-      case kLargeArray: return Container(data, true, false, depth);
-      case kString: return String(data);
-      case kOpaque: return Opaque(data);
-      default: return Scalar(type, data);
-    }
-  }
-
-  base::Status status() const { return error_.empty() ? base::Ok() : base::Status(code_, error_); }
-
- private:
-  bool Fail(std::string_view error) {
-    error_ = error;
-    return false;
-  }
-  bool Scalar(std::uint8_t type, std::string_view data) {
-    Cursor in(data);
-    switch (type) {
-      case kLiteral: return Literal(in.U8());
-      case kInt16: Number(in.Int<std::int16_t>()); break;
-      case kUInt16: Number(in.U16()); break;
-      case kInt32: Number(in.Int<std::int32_t>()); break;
-      case kUInt32: Number(in.U32()); break;
-      case kInt64: Number(in.Int<std::int64_t>()); break;
-      case kUInt64: Number(in.U64()); break;
-      case kDouble: Double(in.Int<double>()); break;
+      case kJsonSmallObject: return Container<false>(data, true, depth, p);
+      case kJsonLargeObject: return Container<true>(data, true, depth, p);
+      case kJsonSmallArray: return Container<false>(data, false, depth, p);
+      case kJsonLargeArray: return Container<true>(data, false, depth, p);
+      case kJsonLiteral: return Literal(data, p);
+      case kJsonInt16: return Number<std::int16_t>(data, p);
+      case kJsonUInt16: return Number<std::uint16_t>(data, p);
+      case kJsonInt32: return Number<std::int32_t>(data, p);
+      case kJsonUInt32: return Number<std::uint32_t>(data, p);
+      case kJsonInt64: return Number<std::int64_t>(data, p);
+      case kJsonUInt64: return Number<std::uint64_t>(data, p);
+      case kJsonDouble: return Number<double>(data, p);
+      case kJsonString: return String(data, p);
+      case kJsonOpaque: return Opaque(data, p);
       default: return Fail(fmt::format("JSON value of unknown type {}", type));
     }
-    return in.ok() || Fail("JSON number cut short");
+  }
+
+  char* Key(std::string_view key, char* p) {
+    p = Quoted(key, p);
+    return sql_ ? Add(", ", p) : Add(": ", p);
+  }
+
+  // Also after `out_` has grown by itself.
+  char* Flush(const char* p) {
+    const auto n = static_cast<std::size_t>(p - staged_);
+    SL_CHECK(n <= kStagedBytes);
+    if (n > 0) out_.append(staged_, n);
+    staged_bytes_max_ = static_cast<std::ptrdiff_t>(limit_) - static_cast<std::ptrdiff_t>(out_.size());
+    return staged_;
+  }
+
+ private:
+  char* Room(char* p) { return static_cast<std::size_t>(staged_ + kStagedBytes - p) >= kRoomBytes ? p : Flush(p); }
+  // Of any size.
+  char* Put(std::string_view text, char* p) {
+    p = Room(p);
+    if (text.size() <= kRoomBytes) return std::copy(text.begin(), text.end(), p);
+    p = Flush(p);
+    out_ += text;
+    return Flush(p);
+  }
+  // Without Room: punctuation.
+  template <std::size_t kSize>
+  static char* Add(const char (&text)[kSize], char* p) {
+    std::memcpy(p, text, kSize - 1);
+    return p + kSize - 1;
+  }
+  [[gnu::cold, gnu::noinline]] char* Fail(std::string_view error, base::Code code = base::Code::kCorrupt) {
+    status_ = base::Status(code, std::string(error));
+    return nullptr;
   }
 
   template <class T>
-  void Number(T value) {
-    char text[24];
-    out_.append(text, std::to_chars(text, text + sizeof(text), value).ptr);
+  char* Number(std::string_view data, char* p) {
+    T value = 0;
+    if (data.size() < sizeof(value)) return Fail("JSON number cut short");
+    std::memcpy(&value, data.data(), sizeof(value));
+    p = Room(p);
+    if constexpr (std::is_integral_v<T>) {
+      const auto small = static_cast<std::uint64_t>(value);
+      if (small < 100000000) return WriteShortest(static_cast<std::uint32_t>(small), p);
+      return std::to_chars(p, p + kRoomBytes, value).ptr;
+    } else {
+      char* const end = WriteJsonDouble(value, p);
+      return sql_ && std::find(p, end, 'e') == end ? Add("e0", end) : end;  // else a DECIMAL
+    }
   }
 
-  void Double(double value) {
-    const std::size_t begin = out_.size();
-    AppendJsonDouble(value, out_);
-    if (sql_ && out_.find('e', begin) == std::string::npos) out_ += "e0";  // else a DECIMAL
-  }
-
-  bool Literal(std::uint8_t code) {
-    static constexpr std::array<std::string_view, 3> kNames = {"null", "true", "false"};
-    if (code >= kNames.size()) return Fail("JSON literal that is none");
-    out_ += kNames[code];
-    return true;
+  char* Literal(std::string_view data, char* p) {
+    if (data.empty()) return Fail("JSON literal cut short");
+    p = Room(p);
+    switch (data[0]) {
+      case 0: return Add("null", p);
+      case 1: return Add("true", p);
+      case 2: return Add("false", p);
+      default: return Fail("JSON literal that is none");
+    }
   }
 
   // Lengths of strings and opaque values: 7 bits a byte, lowest first.
@@ -212,62 +162,82 @@ class Printer {
     return {};
   }
 
-  bool String(std::string_view data) {
+  char* String(std::string_view data, char* p) {
     Cursor in(data);
     const std::string_view text = VariableLengthBytes(in);
     if (!in.ok()) return Fail("JSON string cut short");
-    Quoted(text);
-    return true;
+    return Quoted(text, p);
   }
 
-  void Quoted(std::string_view text) {
-    if (sql_) {
-      out_ += "_utf8mb4";
-      mysql::AppendTextLiteral(text, out_);
-    } else {
-      AppendQuoted(text, out_);
+  static char* Slice(std::string_view text, char* p) {
+    return CopyJsonPlain(text, p) ? p + text.size() : WriteJsonEscaped(text, p);
+  }
+
+  // This and the next leave room for a little punctuation behind the text.
+  char* Quoted(std::string_view text, char* p) {
+    const std::size_t n = text.size();
+    const bool behind_a_word = reinterpret_cast<std::uintptr_t>(text.data()) + n >= short_from_;
+    if (n > 0 && n < kJsonWordBytes && behind_a_word) {
+      p = Room(p);
+      if (CopyJsonShort(text, p + 1)) {
+        p[0] = p[n + 1] = '"';
+        return p + n + 2;
+      }
     }
+    return QuotedSlices(text, p);
   }
 
-  bool Opaque(std::string_view data) {
+  [[gnu::noinline]] char* QuotedSlices(std::string_view text, char* p) {
+    p = Room(p);
+    if (sql_) {
+      p = Flush(Add("_utf8mb4", p));
+      mysql::AppendTextLiteral(text, out_);
+      return Flush(p);
+    }
+    *p++ = '"';
+    for (; text.size() > kJsonSliceBytes; text.remove_prefix(kJsonSliceBytes)) {
+      p = Room(Slice(text.substr(0, kJsonSliceBytes), p));
+    }
+    p = Slice(text, p);
+    *p++ = '"';
+    return p;
+  }
+
+  char* Opaque(std::string_view data, char* p) {
     Cursor in(data);
     const std::uint8_t type = in.U8();
     const std::string_view bytes = VariableLengthBytes(in);
     if (!in.ok()) return Fail("JSON opaque value cut short");
-    if (type == kTypeDecimal) return Decimal(bytes);
+    if (type == kTypeDecimal) return Decimal(bytes, p);
     if (type == kTypeDate || type == kTypeTime || type == kTypeDateTime || type == kTypeTimestamp) {
-      return Temporal(type, bytes);
+      return Temporal(type, bytes, p);
     }
+    p = Flush(p);
     if (sql_) {
       if (type != kTypeOfHexLiteral) {
-        code_ = base::Code::kRefused;
-        return Fail(fmt::format("a JSON value holds bytes of column type {}, which no SQL expression gives it", type));
+        return Fail(fmt::format("a JSON value holds bytes of column type {}, which no SQL expression gives it", type),
+                    base::Code::kRefused);
       }
       out_ += bytes.empty() ? "X''" : mysql::HexLiteral(bytes);
-      return true;
+      return Flush(p);
     }
     fmt::format_to(std::back_inserter(out_), "\"base64:type{}:", type);
     Base64(bytes);
     out_ += '"';
-    return true;
+    return Flush(p);
   }
 
-  bool Decimal(std::string_view bytes) {
+  char* Decimal(std::string_view bytes, char* p) {
     Cursor in(bytes);
     const unsigned precision = in.U8();
     const unsigned scale = in.U8();
     char text[kDecimalTextBytesMax];
     const std::string_view printed = ReadDecimal(in, precision, scale, text);
     if (!in.ok()) return Fail("JSON decimal that is none");
-    if (sql_) {
-      fmt::format_to(std::back_inserter(out_), "CAST({} AS DECIMAL(65,{}))", printed, scale);
-    } else {
-      out_ += printed;
-    }
-    return true;
+    return sql_ ? Put(fmt::format("CAST({} AS DECIMAL(65,{}))", printed, scale), p) : Put(printed, p);
   }
 
-  bool Temporal(std::uint8_t type, std::string_view bytes) {
+  char* Temporal(std::uint8_t type, std::string_view bytes, char* p) {
     Cursor in(bytes);
     const auto packed = in.Int<std::int64_t>();
     TimeParts parts;
@@ -281,15 +251,16 @@ class Printer {
     } else {
       n = type == kTypeTime ? WriteTime(parts, 6, text) : WriteDateTime(parts, 6, text);
     }
-    if (sql_) {
-      const std::string_view type_name = type == kTypeDate ? "DATE" : type == kTypeTime ? "TIME(6)" : "DATETIME(6)";
-      fmt::format_to(std::back_inserter(out_), "CAST('{}' AS {})", std::string_view(text, n), type_name);
-    } else {
-      out_ += '"';
-      out_.append(text, n);
-      out_ += '"';
+    const std::string_view printed(text, n);
+    if (!sql_) {
+      p = Room(p);
+      *p++ = '"';
+      p = std::copy(printed.begin(), printed.end(), p);
+      *p++ = '"';
+      return p;
     }
-    return true;
+    const std::string_view type_name = type == kTypeDate ? "DATE" : type == kTypeTime ? "TIME(6)" : "DATETIME(6)";
+    return Put(fmt::format("CAST('{}' AS {})", printed, type_name), p);
   }
 
   void Base64(std::string_view bytes) {
@@ -307,73 +278,101 @@ class Printer {
     }
   }
 
-  bool Container(std::string_view data, bool large, bool object, int depth) {
+  template <bool kLarge>
+  char* Container(std::string_view data, bool object, int depth, char* p) {
     if (depth >= kDepthMax) return Fail("JSON value nested too deep");
-    ContainerReader in(data, large, object);
+    JsonContainerReader<kLarge> in(data, object);
     if (!in.Open()) return Fail(in.error());
-    out_ += JsonOpening(object, form_);
+    p = Room(p);
+    if (sql_) {
+      p = Put(JsonOpening(object, JsonForm::kSql), p);
+    } else {
+      *p++ = object ? '{' : '[';
+    }
     for (std::uint64_t i = 0; i < in.count(); ++i) {
-      if (i > 0) out_.append(", ", 2);
+      if (i > 0) p = Add(", ", Room(p));
       JsonItem item;
       if (!in.Next(item)) return Fail(in.error());
-      if (object) AppendJsonKey(item.key, form_, out_);
-      if (!Value(item.type, item.data, depth + 1)) return false;
+      if (object) p = Key(item.key, p);
+      p = Value(item.type, item.data, depth + 1, p);
+      if (p == nullptr) return nullptr;
     }
-    out_ += JsonClosing(object, form_);
-    return true;
+    p = Room(p);
+    *p = sql_ ? ')' : object ? '}' : ']';
+    return p + 1;
   }
 
-  std::size_t limit_;
-  const JsonForm form_;
+  const std::size_t limit_;
   const bool sql_;
+  char* const staged_;
+  const std::uintptr_t short_from_;      // where text ends that CopyJsonShort can take, or later
+  std::ptrdiff_t staged_bytes_max_ = 0;  // until `out_` is at its limit
   std::string& out_;
-  base::Code code_ = base::Code::kCorrupt;
-  std::string error_;
+  base::Status& status_;
 };
 
-}  // namespace
-
-std::size_t JsonTextBytesMax(std::size_t binary_bytes) { return binary_bytes * kTextFactorMax + kTextSlackBytes; }
-
-bool IsJsonObject(std::uint8_t type) { return type == kSmallObject || type == kLargeObject; }
-bool IsJsonArray(std::uint8_t type) { return type == kSmallArray || type == kLargeArray; }
-
-base::Status ReadJsonItems(const JsonItem& container, std::vector<JsonItem>& items) {
-  items.clear();
-  const bool large = container.type == kLargeObject || container.type == kLargeArray;
-  ContainerReader in(container.data, large, IsJsonObject(container.type));
+template <bool kLarge>
+base::Status ReadItems(const JsonItem& container, std::vector<JsonItem>& items) {
+  JsonContainerReader<kLarge> in(container.data, IsJsonObject(container.type));
   bool ok = in.Open();
   for (std::uint64_t i = 0; ok && i < in.count(); ++i) ok = in.Next(items.emplace_back());
   return ok ? base::Ok() : Corrupt(std::string(in.error()));
 }
 
+}  // namespace
+
+std::size_t JsonTextBytesMax(std::size_t binary_bytes) { return binary_bytes * kTextFactorMax + kTextSlackBytes; }
+
+bool IsJsonObject(std::uint8_t type) { return type == kJsonSmallObject || type == kJsonLargeObject; }
+bool IsJsonArray(std::uint8_t type) { return type == kJsonSmallArray || type == kJsonLargeArray; }
+
+base::Status ReadJsonItems(const JsonItem& container, std::vector<JsonItem>& items) {
+  items.clear();
+  const bool large = container.type == kJsonLargeObject || container.type == kJsonLargeArray;
+  return large ? ReadItems<true>(container, items) : ReadItems<false>(container, items);
+}
+
 base::Status AppendJsonItem(const JsonItem& item, const JsonPrint& how, std::string& out) {
-  Printer printer(how.text_bytes_max, how.form, out);
-  (void)printer.Value(item.type, item.data, how.depth);
-  return printer.status();
+  char staged[kStagedBytes];
+  base::Status status;
+  Printer printer(how.text_bytes_max, how.form, staged, {}, out, status);
+  const char* const end = printer.Value(item.type, item.data, how.depth, staged);
+  if (end != nullptr) printer.Flush(end);
+  return status;
 }
 
 void AppendJsonKey(std::string_view key, JsonForm form, std::string& out) {
-  if (form == JsonForm::kSql) {
-    out += "_utf8mb4";
-    mysql::AppendTextLiteral(key, out);
-    out.append(", ", 2);
-  } else {
-    Printer::AppendQuoted(key, out);
-    out.append(": ", 2);
-  }
+  char staged[kStagedBytes];
+  base::Status status;
+  Printer printer(0, form, staged, {}, out, status);
+  printer.Flush(printer.Key(key, staged));
 }
 
 base::Status AppendJson(std::string_view binary, JsonForm form, std::string& out) {
-  if (binary.empty()) {  // what an INSERT IGNORE without a value stores
-    out += form == JsonForm::kSql ? "CAST('null' AS JSON)" : "null";
-    return base::Ok();
+  char staged[kStagedBytes];
+  base::Status status;
+  Printer printer(out.size() + JsonTextBytesMax(binary.size()), form, staged, binary, out, status);
+  const char* const end = printer.Document(binary, staged);
+  if (end != nullptr) printer.Flush(end);
+  return status;
+}
+
+base::Status PrintJson(std::string_view binary, JsonForm form, Arena& arena, std::string& scratch,
+                       std::string_view& text) {
+  scratch.clear();
+  char* const staged = arena.Allocate(kStagedBytes);
+  base::Status status;
+  Printer printer(JsonTextBytesMax(binary.size()), form, staged, binary, scratch, status);
+  char* const end = printer.Document(binary, staged);
+  if (end != nullptr && scratch.empty()) {  // most are so short
+    arena.Shrink(end);
+    text = {staged, static_cast<std::size_t>(end - staged)};
+  } else if (end != nullptr) {
+    printer.Flush(end);
+    arena.Shrink(staged);
+    text = arena.Copy(scratch);
   }
-  const JsonItem root{{}, static_cast<std::uint8_t>(binary[0]), binary.substr(1)};
-  out += JsonRootOpening(root.type, form);
-  SL_TRY(AppendJsonItem(root, {0, out.size() + JsonTextBytesMax(binary.size()), form}, out));
-  out += JsonRootClosing(root.type, form);
-  return base::Ok();
+  return status;
 }
 
 }  // namespace shardlift::binlog

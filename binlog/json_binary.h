@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "binlog/arena.h"
 
 namespace shardlift::binlog {
 
@@ -23,6 +24,9 @@ base::Status AppendJson(std::string_view binary, JsonForm form, std::string& out
 inline base::Status AppendJsonText(std::string_view binary, std::string& out) {
   return AppendJson(binary, JsonForm::kText, out);
 }
+// The same into the arena. `scratch` is for long documents.
+base::Status PrintJson(std::string_view binary, JsonForm form, Arena& arena, std::string& scratch,
+                       std::string_view& text);
 
 // One value inside a document. Its bytes may go on behind it.
 struct JsonItem {
@@ -41,14 +45,20 @@ struct JsonPrint {
 };
 base::Status AppendJsonItem(const JsonItem& item, const JsonPrint& how, std::string& out);
 void AppendJsonKey(std::string_view key, JsonForm form, std::string& out);
-std::string_view JsonOpening(bool object, JsonForm form);
-std::string_view JsonClosing(bool object, JsonForm form);
+inline std::string_view JsonOpening(bool object, JsonForm form) {
+  if (form == JsonForm::kText) return object ? "{" : "[";
+  return object ? "JSON_OBJECT(" : "JSON_ARRAY(";
+}
+inline std::string_view JsonClosing(bool object, JsonForm form) {
+  return form == JsonForm::kSql ? ")" : object ? "}" : "]";
+}
 // Around a whole document, by the type of its root.
 std::string_view JsonRootOpening(std::uint8_t type, JsonForm form);
 std::string_view JsonRootClosing(std::uint8_t type, JsonForm form);
 std::size_t JsonTextBytesMax(std::size_t binary_bytes);
 
-// A double as the server prints it inside JSON.
-void AppendJsonDouble(double value, std::string& out);
+// A double as the server prints it inside JSON: at most kJsonDoubleBytesMax. Returns the end.
+inline constexpr std::size_t kJsonDoubleBytesMax = 40;
+char* WriteJsonDouble(double value, char* out);
 
 }  // namespace shardlift::binlog

@@ -1,61 +1,88 @@
-// The fixed parts of JSON as text and as SQL, and numbers as the server prints them.
-#include <fmt/format.h>
-
+// Parts of JSON as the server prints them, and of SQL that makes it.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
 
 #include "binlog/json_binary.h"
+#include "binlog/json_quote.h"
 
 namespace shardlift::binlog {
 namespace {
 
 constexpr int kFixedDigitsMax = 15;
+constexpr std::size_t kDoubleDigitsMax = 17;  // what tells any two doubles apart
 
 }  // namespace
 
-void AppendJsonDouble(double value, std::string& out) {
+char* WriteJsonDouble(double value, char* p) {
+  const auto put = [&p](std::string_view text) { p = std::copy(text.begin(), text.end(), p); };
+  const auto put_zeros = [&p](int count) { p = std::fill_n(p, count, '0'); };
   if (!std::isfinite(value)) {  // cannot be stored; printed as the server's formatter would
-    out += "0.0";
-    return;
+    put("0.0");
+    return p;
   }
   // The shortest digits that read back the same, laid out as the server's formatter does.
   char text[32];
   const auto result = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific);
-  std::string_view all(text, static_cast<std::size_t>(result.ptr - text));
-  if (all.front() == '-') {
-    out += '-';
-    all.remove_prefix(1);
-  }
-  const std::size_t e = all.find('e');
+  const char* at = text;
+  if (*at == '-') *p++ = *at++;
+  const char* const e = std::find(at, static_cast<const char*>(result.ptr), 'e');
   int exponent = 0;
-  const std::size_t exponent_at = e + (all[e + 1] == '+' ? 2 : 1);
-  std::from_chars(all.data() + exponent_at, all.data() + all.size(), exponent);
-  std::string digits(1, all[0]);
-  if (e > 2) digits += all.substr(2, e - 2);
+  std::from_chars(e + (e[1] == '+' ? 2 : 1), result.ptr, exponent);
+  char digits_text[kDoubleDigitsMax];
+  char* const digits_end = std::copy(at + std::min<std::ptrdiff_t>(2, e - at), e, digits_text + 1);
+  digits_text[0] = *at;
+  const std::string_view digits(digits_text, static_cast<std::size_t>(digits_end - digits_text));
   const int point = exponent + 1;  // digits before the decimal point
   const int count = static_cast<int>(digits.size());
   if (point < -kFixedDigitsMax + 1 || (point > kFixedDigitsMax && count <= point)) {
-    out += digits[0];
-    if (count > 1) out.append(1, '.').append(digits, 1);
-    fmt::format_to(std::back_inserter(out), "e{}", exponent);
+    *p++ = digits[0];
+    if (count > 1) *p++ = '.';
+    put(digits.substr(1));
+    *p++ = 'e';
+    p = std::to_chars(p, p + 4, exponent).ptr;
   } else if (point <= 0) {
-    out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
+    put("0.");
+    put_zeros(-point);
+    put(digits);
   } else if (count <= point) {
-    out.append(digits).append(static_cast<std::size_t>(point - count), '0').append(".0");
+    put(digits);
+    put_zeros(point - count);
+    put(".0");
   } else {
-    out.append(digits, 0, static_cast<std::size_t>(point))
-        .append(1, '.')
-        .append(digits, static_cast<std::size_t>(point));
+    put(digits.substr(0, static_cast<std::size_t>(point)));
+    *p++ = '.';
+    put(digits.substr(static_cast<std::size_t>(point)));
   }
+  return p;
 }
 
-std::string_view JsonOpening(bool object, JsonForm form) {
-  if (form == JsonForm::kText) return object ? "{" : "[";
-  return object ? "JSON_OBJECT(" : "JSON_ARRAY(";
+char* WriteJsonEscaped(std::string_view text, char* to) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (!IsJsonSpecial(c)) {
+      *to++ = c;
+      continue;
+    }
+    *to++ = '\\';
+    switch (c) {
+      case '"':
+      case '\\': *to++ = c; break;
+      case '\b': *to++ = 'b'; break;
+      case '\f': *to++ = 'f'; break;
+      case '\n': *to++ = 'n'; break;
+      case '\r': *to++ = 'r'; break;
+      case '\t': *to++ = 't'; break;
+      default: {
+        const char escaped[] = {'u', '0', '0', kHex[code >> 4], kHex[code & 15]};
+        to = std::copy(std::begin(escaped), std::end(escaped), to);
+      }
+    }
+  }
+  return to;
 }
-
-std::string_view JsonClosing(bool object, JsonForm form) { return form == JsonForm::kSql ? ")" : object ? "}" : "]"; }
 
 // An SQL value becomes a JSON scalar inside an array only, whatever its type.
 std::string_view JsonRootOpening(std::uint8_t type, JsonForm form) {

@@ -72,6 +72,7 @@ ReadStep MakeReadStep(const mysql::Column& column, const WireColumn& wire) {
     case WireType::kBlob:
     case WireType::kGeometry:
     case WireType::kVector: return Counted(wire.size, 0xffffffff);
+    case WireType::kJson: return wire.size == 4 ? Fixed(Kind::kJson, 4) : ReadStep();
     default: return {};
   }
 }

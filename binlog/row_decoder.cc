@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 #include <new>
 #include <type_traits>
@@ -38,6 +37,12 @@ std::uint32_t Load24(const char* at) {
 
 // Values are made in place: a copy of 32 bytes right after they were written in pieces costs more than most values.
 void Put(const Value& value, Value* place) { new (place) Value(value); }
+
+// All eight bytes of the number are written at once: a read of them would wait for two writes of parts.
+void PutFloat(const char* at, Value* place) {
+  Put(Value::UInt(Load<std::uint32_t>(at)), place);
+  place->kind = mysql::ValueKind::kFloat;
+}
 
 // Whether none of the first `bits` is set. Bits behind them may have any value.
 bool NoneSet(std::string_view bitmap, std::size_t bits) {
@@ -141,26 +146,20 @@ inline const char* PutCounted(std::uint32_t length, const ReadStep& step, const 
   return at + length;
 }
 
-constexpr std::size_t kStepTextBytesMax = std::max(kDecimalTextBytesMax, kTemporalTextBytesMax);
-
-// The types that Value holds as text. 0: no server stores that.
-inline std::size_t WriteText(const ReadStep& step, const char* at, char* out) {
-  switch (step.kind) {
-    case ReadStep::Kind::kDate: return WriteStoredDate(at, out);
-    case ReadStep::Kind::kTime2: return WriteStoredTime2(at, step.fraction, out);
-    case ReadStep::Kind::kDateTime2: return WriteStoredDateTime2(at, step.fraction, out);
-    case ReadStep::Kind::kTimestamp2: return WriteStoredTimestamp2(at, step.fraction, out);
-    case ReadStep::Kind::kDecimal: return WriteDecimal(at, step.precision, step.fraction, out);
-    default: return 0;
-  }
-}
-
 }  // namespace
 
 // Returns the end of the value; nullptr: it is none.
-inline const char* RowDecoder::ReadColumn(const ReadStep& step, std::size_t column, const char* at, const char* end,
-                                          Value* place) {
+[[gnu::always_inline]] inline const char* RowDecoder::ReadColumn(const ReadStep& step, std::size_t column,
+                                                                 const char* at, const char* end, Value* place) {
   using Kind = ReadStep::Kind;
+  // The types that Value holds as text. Of no size: no server stores that. The room does not depend on the value, so
+  // that no value waits for the length of the one before.
+  const auto put_text = [&](std::size_t room, auto write) {
+    char* const text = arena_.Allocate(room);
+    const std::size_t n = write(text);
+    Put(Value::Bytes({text, n}), place);
+    return n == 0 ? nullptr : at + step.bytes;
+  };
   if (static_cast<std::size_t>(end - at) < step.bytes) return nullptr;
   switch (step.kind) {
     case Kind::kInt8: Put(Value::Int(Load<std::int8_t>(at)), place); break;
@@ -173,22 +172,29 @@ inline const char* RowDecoder::ReadColumn(const ReadStep& step, std::size_t colu
     case Kind::kUInt24: Put(Value::UInt(Load24(at)), place); break;
     case Kind::kUInt32: Put(Value::UInt(Load<std::uint32_t>(at)), place); break;
     case Kind::kUInt64: Put(Value::UInt(Load<std::uint64_t>(at)), place); break;
-    case Kind::kFloat: Put(Value::Float(Load<float>(at)), place); break;
+    case Kind::kFloat: PutFloat(at, place); break;
     case Kind::kDouble: Put(Value::Double(Load<double>(at)), place); break;
     case Kind::kBytes8: return PutCounted(Load<std::uint8_t>(at), step, at, end, place);
     case Kind::kBytes16: return PutCounted(Load<std::uint16_t>(at), step, at, end, place);
     case Kind::kBytes24: return PutCounted(Load24(at), step, at, end, place);
     case Kind::kBytes32: return PutCounted(Load<std::uint32_t>(at), step, at, end, place);
+    case Kind::kDate: return put_text(kTemporalTextBytesMax, [&](char* out) { return WriteStoredDate(at, out); });
+    case Kind::kTime2:
+      return put_text(kTemporalTextBytesMax, [&](char* out) { return WriteStoredTime2(at, step.fraction, out); });
+    case Kind::kDateTime2:
+      return put_text(kTemporalTextBytesMax, [&](char* out) { return WriteStoredDateTime2(at, step.fraction, out); });
+    case Kind::kTimestamp2:
+      return put_text(kTemporalTextBytesMax, [&](char* out) { return WriteStoredTimestamp2(at, step.fraction, out); });
+    case Kind::kDecimal:
+      return put_text(DecimalTextBytes(step.precision),
+                      [&](char* out) { return WriteDecimal(at, step.precision, step.fraction, out); });
+    case Kind::kJson:
+      if (!partial_) return ReadWholeJson(at, end, place);
+      [[fallthrough]];
     case Kind::kOther: {
       Cursor in({at, static_cast<std::size_t>(end - at)});
       new (place) Value(ReadOther(column, in));
       return in.ok() ? at + in.position() : nullptr;
-    }
-    default: {
-      char* const text = arena_.Allocate(kStepTextBytesMax);
-      const std::size_t n = WriteText(step, at, text);
-      if (n == 0) return nullptr;
-      Put(Value::Bytes({text, n}), place);
     }
   }
   return at + step.bytes;
@@ -277,23 +283,32 @@ Value RowDecoder::ReadOldTemporal(WireType type, unsigned fraction, Cursor& in) 
   }
 }
 
-void RowDecoder::CheckJson(base::Status status, Cursor& in) {
-  if (status.ok()) return;
-  in.Fail();
+bool RowDecoder::CheckJson(base::Status status) {
   if (status.code() == base::Code::kRefused) refused_ = std::move(status);
+  return status.ok();
+}
+
+const char* RowDecoder::ReadWholeJson(const char* at, const char* end, Value* place) {
+  const auto length = Load<std::uint32_t>(at);
+  at += sizeof(length);
+  if (length > static_cast<std::size_t>(end - at)) return nullptr;
+  std::string_view text;
+  if (!CheckJson(PrintJson({at, length}, json_form_, arena_, scratch_, text))) return nullptr;
+  Put(Value::Bytes(text), place);
+  return at + length;
 }
 
 Value RowDecoder::ReadJson(std::string_view binary, Cursor& in) {
-  scratch_.clear();
-  if (in.ok()) CheckJson(AppendJson(binary, json_form_, scratch_), in);
-  return Value::Bytes(arena_.Copy(scratch_));
+  std::string_view text;
+  if (in.ok() && !CheckJson(PrintJson(binary, json_form_, arena_, scratch_, text))) in.Fail();
+  return Value::Bytes(text);
 }
 
 Value RowDecoder::ReadJsonDifferences(std::size_t column, std::string_view stored, Cursor& in) {
   if (before_.values[column].is_absent()) return Value::Absent();
   scratch_.clear();
   if (before_.values[column].is_null()) in.Fail();
-  if (in.ok()) CheckJson(AppendJsonAfterDifferences(json_before_[column], stored, json_form_, scratch_), in);
+  if (in.ok() && !CheckJson(AppendJsonAfterDifferences(json_before_[column], stored, json_form_, scratch_))) in.Fail();
   return Value::Bytes(arena_.Copy(scratch_));
 }
 

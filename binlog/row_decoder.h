@@ -51,7 +51,8 @@ class RowDecoder {
   mysql::Value ReadOther(std::size_t column, Cursor& in);
   mysql::Value ReadPadded(mysql::ColumnType type, std::uint16_t bytes, Cursor& in);
   mysql::Value ReadOldTemporal(WireType type, unsigned fraction, Cursor& in);
-  void CheckJson(base::Status status, Cursor& in);
+  bool CheckJson(base::Status status);
+  const char* ReadWholeJson(const char* at, const char* end, mysql::Value* place);
   mysql::Value ReadJson(std::string_view binary, Cursor& in);
   mysql::Value ReadJsonDifferences(std::size_t column, std::string_view stored, Cursor& in);
   mysql::Value ReadCompressed(std::string_view stored, Cursor& in);

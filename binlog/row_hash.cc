@@ -25,9 +25,9 @@ constexpr std::size_t kBufferBytes = 16 << 10;
 constexpr std::size_t kHeadBytesMax = 9;    // of a change, see Add; of a value: its kind, and a number or a length
 constexpr std::size_t kShortBytesMax = 32;  // what AddShort copies
 
-// Bytes behind the kind, by ValueKind; of kBytes only the length.
-constexpr std::uint8_t kHeadBytes[] = {0, 0, 8, 8, 4, 8, 4};
-static_assert(static_cast<std::size_t>(ValueKind::kBytes) + 1 == std::size(kHeadBytes));
+// The kind and what is behind it, by ValueKind; kBytes is not among them.
+constexpr std::uint8_t kHeadBytes[] = {1, 1, 9, 9, 5, 9};
+static_assert(static_cast<std::size_t>(ValueKind::kBytes) == std::size(kHeadBytes));
 
 template <class T>
 char* Store(T value, char* at) {
@@ -86,14 +86,18 @@ struct RowHash::State {
     return p + n;
   }
   void AddImage(std::span<const Value> image) {
+    constexpr std::size_t kRoom = kHeadBytesMax + kShortBytesMax;
+    const char* const last = end() - kRoom;
     char* p = at;
     for (const Value& value : image) {
-      p = Need(kHeadBytesMax + kShortBytesMax, p);
-      const bool is_bytes = value.kind == ValueKind::kBytes;
+      if (p > last) p = Need(kRoom, p);
       *p = static_cast<char>(value.kind);
-      Store(is_bytes ? value.bytes.size() : value.u, p + 1);
-      p += 1 + kHeadBytes[static_cast<std::size_t>(value.kind)];
-      if (is_bytes) p = AddBytes(value.bytes, p);
+      if (value.kind == ValueKind::kBytes) {
+        p = AddBytes(value.bytes, Store(static_cast<std::uint32_t>(value.bytes.size()), p + 1));
+      } else {
+        Store(value.u, p + 1);
+        p += kHeadBytes[static_cast<std::size_t>(value.kind)];
+      }
     }
     at = p;
   }

@@ -127,6 +127,7 @@ struct ReadStep {
     kBytes16,
     kBytes24,
     kBytes32,
+    kJson,   // MySQL's, with a length of 32 bits
     kOther,  // RowDecoder::ReadOther
   };
   Kind kind = Kind::kOther;

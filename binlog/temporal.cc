@@ -16,48 +16,57 @@ constexpr unsigned kHourMax = 838;
 // Calls between these small functions, and parts passed through memory, would cost as much as their work.
 #define SL_INLINE [[gnu::always_inline]] inline
 
-SL_INLINE std::uint64_t LoadBig(const char* at, unsigned bytes) {
-  std::uint64_t value = 0;
-  for (unsigned i = 0; i < bytes; ++i) value = (value << 8) | static_cast<unsigned char>(at[i]);
-  return value;
-}
-SL_INLINE std::uint64_t LoadBig24(const char* at) { return LoadBig(at, 3); }
-SL_INLINE std::uint64_t LoadBig32(const char* at) {
+SL_INLINE std::uint32_t LoadBig32(const char* at) {
   std::uint32_t value = 0;
   std::memcpy(&value, at, sizeof(value));
   return __builtin_bswap32(value);
+}
+SL_INLINE std::uint32_t LoadBig24(const char* at) {
+  const auto byte = [&](int i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(at[i])); };
+  return (byte(0) << 16) | (byte(1) << 8) | byte(2);
 }
 inline bool ValidDate(const TimeParts& p) { return p.year <= 9999 && p.month <= 12 && p.day <= 31; }
 inline bool ValidClock(const TimeParts& p) { return p.minute <= 59 && p.second <= 59 && p.micros <= 999999; }
 inline bool ValidDateTime(const TimeParts& p) { return ValidDate(p) && p.hour <= 23 && ValidClock(p); }
 
-// The fraction of the new forms: (fraction + 1) / 2 bytes, big-endian, in units of 10^-2, 10^-4 or 10^-6 seconds. More
-// than 999999: no server stores it.
-SL_INLINE unsigned FractionMicros(const char* stored, unsigned fraction) {
+// The fraction of the new forms: (fraction + 1) / 2 bytes, big-endian, in units of 10^-2, 10^-4 or 10^-6 seconds. It is
+// read with the bytes of the whole part in front of it, so that there are four. More than 999999: no server stores it.
+SL_INLINE unsigned FractionMicros(const char* behind, unsigned fraction) {
   const unsigned bytes = (fraction + 1) / 2;
-  return static_cast<unsigned>(std::min<std::uint64_t>(LoadBig(stored, bytes) * kMicrosPerUnit[bytes], 1000000));
+  const std::uint32_t raw = LoadBig32(behind + bytes - sizeof(std::uint32_t));
+  const std::uint64_t part = raw & ((1u << (8 * bytes)) - 1);
+  return static_cast<unsigned>(std::min<std::uint64_t>(part * kMicrosPerUnit[bytes], 1000000));
+}
+
+// Parts of the text are put together in a register and stored at once. What is written behind the end means nothing.
+template <class T>
+SL_INLINE void Store(T text, char* p) {
+  std::memcpy(p, &text, sizeof(text));
 }
 
 SL_INLINE char* PutDate(const TimeParts& parts, char* p) {
-  p = WriteTwoDigits(parts.year / 100, p);
-  p = WriteTwoDigits(parts.year % 100, p);
-  *p++ = '-';
-  p = WriteTwoDigits(parts.month, p);
-  *p++ = '-';
-  return WriteTwoDigits(parts.day, p);
+  constexpr std::uint64_t kDashes = (std::uint64_t{'-'} << 32) | (std::uint64_t{'-'} << 56);
+  Store(TwoDigits(parts.year / 100) | (TwoDigits(parts.year % 100) << 16) | (TwoDigits(parts.month) << 40) | kDashes,
+        p);
+  Store(static_cast<std::uint16_t>(TwoDigits(parts.day)), p + 8);
+  return p + 10;
 }
 
 SL_INLINE char* PutTime(const TimeParts& parts, unsigned fraction, char* p) {
+  constexpr std::uint64_t kColons = (std::uint64_t{':'} << 16) | (std::uint64_t{':'} << 40);
   if (parts.negative) *p++ = '-';
-  p = parts.hour >= 100 ? WriteDigits(parts.hour, 3, p) : WriteTwoDigits(parts.hour, p);
-  *p++ = ':';
-  p = WriteTwoDigits(parts.minute, p);
-  *p++ = ':';
-  p = WriteTwoDigits(parts.second, p);
+  unsigned hour = parts.hour;
+  if (hour >= 100) {
+    *p++ = static_cast<char>('0' + hour / 100);
+    hour %= 100;
+  }
+  Store(TwoDigits(hour) | (TwoDigits(parts.minute) << 24) | (TwoDigits(parts.second) << 48) | kColons, p);
+  p += 8;
   if (fraction == 0) return p;
-  *p++ = '.';
-  WriteDigits(parts.micros, 6, p);  // there is room for all six
-  return p + fraction;
+  Store('.' | (TwoDigits(parts.micros / 10000) << 8) | (TwoDigits(parts.micros / 100 % 100) << 24) |
+            (TwoDigits(parts.micros % 100) << 40),
+        p);
+  return p + 1 + fraction;
 }
 
 SL_INLINE char* PutDateTime(const TimeParts& parts, unsigned fraction, char* p) {
@@ -69,43 +78,46 @@ SL_INLINE char* PutDateTime(const TimeParts& parts, unsigned fraction, char* p) 
 SL_INLINE bool SplitDateTime(std::int64_t packed, TimeParts& parts) {
   if (packed < 0) return false;
   parts.micros = static_cast<unsigned>(packed & 0xffffff);
-  const std::int64_t whole = packed >> 24;
-  const std::int64_t date = whole >> 17;
-  parts.day = static_cast<unsigned>(date & 31);
-  parts.month = static_cast<unsigned>((date >> 5) % 13);
-  parts.year = static_cast<unsigned>(std::min<std::int64_t>((date >> 5) / 13, 10000));
-  parts.hour = static_cast<unsigned>((whole >> 12) & 31);
-  parts.minute = static_cast<unsigned>((whole >> 6) & 63);
-  parts.second = static_cast<unsigned>(whole & 63);
+  const auto date = static_cast<std::uint32_t>(packed >> 41);
+  const auto clock = static_cast<std::uint32_t>(packed >> 24) & 0x1ffff;
+  parts.day = date & 31;
+  parts.month = (date >> 5) % 13;
+  parts.year = (date >> 5) / 13;
+  parts.hour = clock >> 12;
+  parts.minute = (clock >> 6) & 63;
+  parts.second = clock & 63;
   return ValidDateTime(parts);
 }
 
-// Days since 1970-01-01 to a Gregorian date, by 400-year eras that start on 1 March.
+// Days since 1970-01-01 to a Gregorian date, by years that start on 1 March: centuries, years and months each by one
+// multiplication (C. Neri and L. Schneider, "Euclidean affine functions and their application to calendar algorithms").
 SL_INLINE void CivilFromDays(std::uint32_t days, TimeParts& parts) {
-  const std::uint32_t shifted = days + 719468;
-  const std::uint32_t era = shifted / 146097;
-  const std::uint32_t day_of_era = shifted % 146097;
-  const std::uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::uint32_t month_from_march = (5 * day_of_year + 2) / 153;
-  parts.day = static_cast<unsigned>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-  parts.month = static_cast<unsigned>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-  parts.year = static_cast<unsigned>(year_of_era + era * 400 + (parts.month <= 2 ? 1 : 0));
+  const std::uint32_t quarters = 4 * (days + 719468) + 3;
+  const std::uint32_t century = quarters / 146097;
+  const std::uint32_t quarters_of_century = quarters % 146097 | 3;
+  const std::uint64_t years = std::uint64_t{2939745} * quarters_of_century;
+  const auto year_of_century = static_cast<std::uint32_t>(years >> 32);
+  const std::uint32_t day_of_year = static_cast<std::uint32_t>(years) / 2939745 / 4;
+  const std::uint32_t months = 2141 * day_of_year + 197913;  // March is 3
+  const std::uint32_t next_year = day_of_year >= 306 ? 1 : 0;
+  parts.day = (months & 0xffff) / 2141 + 1;
+  parts.month = (months >> 16) - 12 * next_year;
+  parts.year = 100 * century + year_of_century + next_year;
 }
 
-SL_INLINE char* PutTimestamp(std::uint64_t seconds, unsigned micros, unsigned fraction, char* out) {
+SL_INLINE char* PutTimestamp(std::uint32_t seconds, unsigned micros, unsigned fraction, char* out) {
   TimeParts parts;
   if (seconds != 0 || micros != 0) {  // 0 is how the zero date is stored
-    CivilFromDays(static_cast<std::uint32_t>(seconds / 86400), parts);
-    parts.hour = static_cast<unsigned>(seconds % 86400 / 3600);
-    parts.minute = static_cast<unsigned>(seconds % 3600 / 60);
-    parts.second = static_cast<unsigned>(seconds % 60);
+    CivilFromDays(seconds / 86400, parts);
+    parts.hour = seconds % 86400 / 3600;
+    parts.minute = seconds % 3600 / 60;
+    parts.second = seconds % 60;
     parts.micros = micros;
   }
   return PutDateTime(parts, fraction, out);
 }
 
-std::string_view TimestampText(std::uint64_t seconds, unsigned micros, unsigned fraction, Arena& arena) {
+std::string_view TimestampText(std::uint32_t seconds, unsigned micros, unsigned fraction, Arena& arena) {
   char* out = arena.Allocate(kTemporalTextBytesMax);
   return {out, static_cast<std::size_t>(PutTimestamp(seconds, micros, fraction, out) - out)};
 }
@@ -165,8 +177,9 @@ std::size_t WriteStoredTime2(const char* stored, unsigned fraction, char* out) {
   // a fraction has its whole part one lower and the fraction counted up from there.
   const unsigned bytes = (fraction + 1) / 2;
   const std::int64_t offset = std::int64_t{1} << (8 * bytes + 23);
-  const std::int64_t raw =
-      static_cast<std::int64_t>((LoadBig24(stored) << (8 * bytes)) | LoadBig(stored + 3, bytes)) - offset;
+  std::uint64_t biased = LoadBig24(stored);
+  for (unsigned i = 0; i < bytes; ++i) biased = (biased << 8) | static_cast<unsigned char>(stored[3 + i]);
+  const std::int64_t raw = static_cast<std::int64_t>(biased) - offset;
   const std::int64_t magnitude = raw < 0 ? -raw : raw;
   const std::int64_t whole = magnitude >> (8 * bytes);
   const std::int64_t part = magnitude & ((std::int64_t{1} << (8 * bytes)) - 1);
@@ -182,7 +195,7 @@ std::size_t WriteStoredTime2(const char* stored, unsigned fraction, char* out) {
 }
 
 std::size_t WriteStoredDateTime2(const char* stored, unsigned fraction, char* out) {
-  const std::uint64_t biased = (LoadBig32(stored) << 8) | static_cast<unsigned char>(stored[4]);
+  const std::uint64_t biased = (std::uint64_t{LoadBig32(stored)} << 8) | static_cast<unsigned char>(stored[4]);
   const unsigned micros = FractionMicros(stored + 5, fraction);
   if (biased < 0x8000000000) return 0;
   TimeParts parts;
@@ -259,7 +272,7 @@ std::string_view ReadDateTimeOld(Cursor& in, unsigned fraction, Arena& arena) {
 std::string_view ReadTimestampOld(Cursor& in, unsigned fraction, Arena& arena) {
   if (fraction == 0) return TimestampText(in.U32(), 0, 0, arena);
   static constexpr std::size_t kBytes[7] = {0, 1, 1, 2, 2, 3, 3};
-  const std::uint64_t seconds = in.Big(4);
+  const auto seconds = static_cast<std::uint32_t>(in.Big(4));
   const std::uint64_t part = in.Big(kBytes[fraction]);
   if (part >= kPowersOf10[fraction]) in.Fail();
   if (!in.ok()) return {};

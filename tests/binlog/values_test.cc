@@ -1,7 +1,12 @@
 // Single values: stored bytes against the server's text. The types as a whole are checked on real servers in live_test.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
 #include "binlog/decimal.h"
+#include "binlog/digits.h"
 #include "binlog/json_binary.h"
 #include "binlog/query.h"
 #include "binlog/temporal.h"
@@ -16,6 +21,20 @@ std::string Hex(std::string_view hex) {
     bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
   }
   return bytes;
+}
+
+TEST(Digits, NumbersOfAllLengths) {
+  for (std::uint32_t i = 0; i < 200000; ++i) {
+    const auto value = static_cast<std::uint32_t>(std::uint64_t{i} * i * 7919 % (i % 3 == 0 ? 100000000 : i + 1));
+    const std::string expected = std::to_string(value);
+    char out[kDigitsWritten];
+    ASSERT_EQ(std::string(out, WriteShortest(value, out)), expected);
+    const auto width = static_cast<unsigned>(expected.size());
+    char wide[2 * kDigitsWritten];
+    for (unsigned more = width; more <= 8; ++more) {
+      ASSERT_EQ(std::string(wide, WriteDigits(value, more, wide)), std::string(more - width, '0') + expected);
+    }
+  }
 }
 
 TEST(Decimal, Text) {
@@ -37,6 +56,48 @@ TEST(Decimal, Text) {
   EXPECT_EQ(text("8000000c64", 10, 2), "bad") << "a fraction of 100/100";
   EXPECT_EQ(text("80", 0, 0), "bad");
   EXPECT_EQ(text("80", 2, 3), "bad");
+}
+
+// As servers store it: groups of nine digits from the point on in both directions, each in as few bytes as it can need.
+std::string StoredDecimal(bool negative, const std::string& whole, const std::string& part) {
+  static constexpr std::size_t kBytes[] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
+  std::string stored;
+  const auto add = [&](const std::string& digits) {
+    if (!digits.empty()) stored += Big(std::stoull(digits), kBytes[digits.size()]);
+  };
+  add(whole.substr(0, whole.size() % 9));
+  for (std::size_t i = whole.size() % 9; i < whole.size(); i += 9) add(whole.substr(i, 9));
+  for (std::size_t i = 0; i < part.size(); i += 9) add(part.substr(i, 9));
+  stored[0] = static_cast<char>(stored[0] ^ 0x80);
+  if (!negative) return stored;
+  for (char& c : stored) c = static_cast<char>(~c);
+  return stored;
+}
+
+TEST(Decimal, NumbersOfEachPrecisionAndScale) {
+  std::uint64_t random = 1;
+  for (unsigned precision = 1; precision <= kDecimalPrecisionMax; ++precision) {
+    for (unsigned scale = 0; scale <= std::min(precision, kDecimalScaleMax); ++scale) {
+      for (unsigned zeros = 0; zeros <= precision; ++zeros) {
+        std::string digits(precision, '0');
+        for (unsigned i = zeros; i < precision; ++i) {
+          random = random * 6364136223846793005 + 1442695040888963407;
+          digits[i] = static_cast<char>('0' + (random >> 33) % 10);
+        }
+        const std::string whole = digits.substr(0, precision - scale);
+        const std::string part = digits.substr(precision - scale);
+        const bool negative = zeros % 2 == 1;
+        const std::size_t first = whole.find_first_not_of('0');
+        std::string expected = negative ? "-" : "";
+        expected += first == std::string::npos ? "0" : whole.substr(first);
+        if (scale > 0) expected += "." + part;
+        const std::string stored = StoredDecimal(negative, whole, part);
+        ASSERT_EQ(stored.size(), DecimalBytes(precision, scale));
+        std::string out(DecimalTextBytes(precision), '\0');
+        ASSERT_EQ(out.substr(0, WriteDecimal(stored.data(), precision, scale, out.data())), expected);
+      }
+    }
+  }
 }
 
 std::string StoredText(std::size_t (*write)(const char*, unsigned, char*), std::string_view hex,
@@ -83,11 +144,24 @@ TEST(Temporal, Timestamp2) {
   EXPECT_EQ(text("65e0c8ff", 0), "2024-02-29 18:12:15");
 }
 
+TEST(Temporal, EveryDayOfTimestamps) {
+  for (std::uint32_t day = 0; day <= 0xffffffff / 86400; ++day) {
+    const std::uint32_t seconds = day * 86400 + day % 25000 + 1;
+    const std::string bytes = Big(seconds, 4);
+    char out[kTemporalTextBytesMax];
+    const std::time_t time = seconds;
+    std::tm parts{};
+    char expected[32];
+    gmtime_r(&time, &parts);
+    const std::size_t n = std::strftime(expected, sizeof(expected), "%Y-%m-%d %H:%M:%S", &parts);
+    ASSERT_EQ(std::string(out, WriteStoredTimestamp2(bytes.data(), 0, out)), std::string(expected, n));
+  }
+}
+
 TEST(Json, Doubles) {
   const auto text = [](double value) {
-    std::string out;
-    AppendJsonDouble(value, out);
-    return out;
+    char out[kJsonDoubleBytesMax];
+    return std::string(out, WriteJsonDouble(value, out));
   };
   EXPECT_EQ(text(0), "0.0");
   EXPECT_EQ(text(1), "1.0");
@@ -117,6 +191,91 @@ TEST(Json, Text) {
   EXPECT_EQ(text(Hex("0ff6060a02800c3200")), "bad");
   EXPECT_EQ(text(Hex("0ff603030180")), "bad") << "a decimal cut short";
   EXPECT_EQ(text(Hex("0ff60404028c32")), "12.50");
+}
+
+// Text as JSON has it, by the letter.
+std::string Quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    char code[8];
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20) {
+          out += c;
+        } else {
+          out.append(code, static_cast<std::size_t>(std::snprintf(code, sizeof(code), "\\u%04x", c)));
+        }
+    }
+  }
+  return out + '"';
+}
+
+// {key: text}
+std::string StoredObject(std::string_view key, const std::string& text) {
+  constexpr std::size_t kKeyAt = 11;
+  std::string length;
+  for (std::size_t rest = text.size(); length.empty() || rest > 0; rest >>= 7) {
+    length += static_cast<char>((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+  }
+  const std::size_t text_at = kKeyAt + key.size();
+  return '\0' + Little(1, 2) + Little(text_at + length.size() + text.size(), 2) + Little(kKeyAt, 2) +
+         Little(key.size(), 2) + '\x0c' + Little(text_at, 2) + std::string(key) + length + text;
+}
+
+void ExpectJson(const std::string& binary, const std::string& expected) {
+  std::string text;
+  ASSERT_TRUE(AppendJsonText(binary, text).ok());
+  ASSERT_EQ(text, expected);
+  Arena arena;
+  std::string_view printed;
+  ASSERT_TRUE(PrintJson(binary, JsonForm::kText, arena, text, printed).ok());
+  ASSERT_EQ(printed, expected);
+}
+
+TEST(Json, StringsOfAnyLengthWithEachKindOfCharacterAnywhere) {
+  for (std::size_t size = 0; size <= 140; ++size) {
+    for (std::size_t at = 0; at < std::max<std::size_t>(size, 1); ++at) {
+      static constexpr std::string_view kOdd = "\x01\x1f\"\\\n\x7f\xff!#[] a";
+      std::string text(size, static_cast<char>('a' + size % 26));
+      if (size > 0) text[at] = kOdd[(size + at) % kOdd.size()];
+      ExpectJson(StoredObject(text, text), "{" + Quoted(text) + ": " + Quoted(text) + "}");
+    }
+  }
+}
+
+TEST(Json, LongerThanTheBufferItIsPrintedInto) {
+  for (std::size_t size = 300; size < 20000; size = size * 5 / 4) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(i * i % 127);
+    ExpectJson(StoredObject("key", text), "{\"key\": " + Quoted(text) + "}");
+    ExpectJson(StoredObject("key", std::string(size, '\x02')), "{\"key\": " + Quoted(std::string(size, '\x02')) + "}");
+    std::string numbers;
+    std::string expected;
+    for (std::size_t i = 0; i < size; ++i) {
+      numbers += '\x05' + Little(i * i % 65536, 2);
+      expected += (i == 0 ? "[" : ", ") + std::to_string(static_cast<std::int16_t>(i * i));
+    }
+    ExpectJson('\x02' + Little(size, 2) + Little(4 + numbers.size(), 2) + numbers, expected + "]");
+  }
+}
+
+TEST(Json, CutShortAnywhere_Corrupt) {
+  const std::string whole = StoredObject("key", std::string(100, 'x'));
+  for (std::size_t size = 1; size < whole.size(); ++size) {
+    std::string text;
+    EXPECT_EQ(AppendJsonText(whole.substr(0, size), text).code(), base::Code::kCorrupt) << size;
+  }
+  for (const std::string_view root : {"04", "05", "0700", "0b00000000000000", "0c", "0c80", "0f", "0ff6"}) {
+    std::string text;
+    EXPECT_EQ(AppendJsonText(Hex(root), text).code(), base::Code::kCorrupt) << root;
+  }
 }
 
 TEST(Query, Kinds) {
