@@ -26,7 +26,11 @@ bool BeginsGroup(EventType type) {
 
 }  // namespace
 
-LastGroup::LastGroup() : state_(XXH3_createState()) { SL_CHECK(state_ != nullptr); }
+LastGroup::LastGroup() : state_(XXH3_createState()) {
+  SL_CHECK(state_ != nullptr);
+  // A stream may begin with a group that has no GTID event.
+  XXH3_64bits_reset(state_.get());
+}
 
 void LastGroup::Begin() {
   open_ = true;

@@ -56,7 +56,7 @@ class TransactionWriter {
   // The line behind a transaction that Group wrote rows of, with positions only; `position` as ParseStreamFrom takes
   // it.
   base::Status Position(const binlog::CommitGroup& group, const std::string& position);
-  // The same where no transaction ends; only if it is another place than the last one.
+  // The same where no transaction ends; only if it is another place than the last one. The file may be empty.
   base::Status Position(const mysql::FilePosition& place, const std::string& position);
   std::uint64_t last_rows() const { return rows_; }  // of the last group
 

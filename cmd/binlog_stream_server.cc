@@ -20,6 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kFlushEvery = 10ms;    // what a quiet server writes is shown after this time at most
+constexpr auto kQuietFor = 2500ms;    // more than two heartbeats
 constexpr auto kPositionEvery = 10s;  // while nothing that is shown is committed
 
 // Streams may run side by side, and beside other readers of the job: each is a replica of its own.
@@ -45,9 +46,10 @@ class ServerStream {
   Status Stopped() const;
   Status Follow();
   Status Group(const binlog::CommitGroup& group);
+  Status Inside(const Status& why) const;
   Status WritePosition();
   void SayConnection();
-  bool HasReachedGoal() const;
+  bool HasReachedGoal();
   std::string Position() const;
   Result<const mysql::TableSchema*> FindSchema(const binlog::TableMapName& name, const mysql::FilePosition& place,
                                                bool has_names);
@@ -65,6 +67,7 @@ class ServerStream {
   std::optional<mysql::GtidSet> executed_at_start_;  // MySQL with GTIDs
   bool by_gtid_ = false;                             // positions are GTID sets
   std::unique_ptr<binlog::GroupStream> stream_;
+  std::optional<Clock::time_point> quiet_since_;
   bool first_group_ = true;
   bool lost_ = false;
 };
@@ -75,6 +78,13 @@ Status ServerStream::LookAtServer() {
   flavour_ = session->flavour();
   const std::string where = source_.config.endpoint.Text();
   SL_ASSIGN(end_at_start_, ReadWritePosition(*session));
+  if (const auto* place = std::get_if<StreamPlace>(&request_.from); place && end_at_start_ < place->after) {
+    return {
+        Code::kRefused,
+        fmt::format("--from: {}:{} lies behind the end of the binlog of {}, {}:{}: it is a place of another server, "
+                    "or this one has lost transactions",
+                    place->after.file, place->after.offset, where, end_at_start_.file, end_at_start_.offset)};
+  }
   const auto wrong = [&](std::string_view what) {
     return Status(Code::kUsage,
                   fmt::format("--from: these are GTIDs of {}, {} is {}", what, where, mysql::FlavourName(flavour_)));
@@ -149,7 +159,9 @@ Status ServerStream::Follow() {
     if (request_.MustStop()) return Stopped();
     if (request_.until_now && HasReachedGoal()) return base::Ok();
     const Result<binlog::StreamItem> item = stream_->Next(kFlushEvery);
-    if (!item.ok()) return request_.MustStop() && item.status().code() == Code::kStopped ? Stopped() : item.status();
+    if (!item.ok() && item.status().code() == Code::kStopped && request_.MustStop()) return Stopped();
+    if (!item.ok() && item.status().code() == Code::kCorrupt && first_group_) return Inside(item.status());
+    if (!item.ok()) return item.status();
     SayConnection();
     if (item->group) SL_TRY(Group(*item->group));
     const auto now = Clock::now();
@@ -164,27 +176,31 @@ Status ServerStream::Follow() {
   }
 }
 
+// `why`: what cannot be read there.
+Status ServerStream::Inside(const Status& why) const {
+  const auto* const place = std::get_if<StreamPlace>(&request_.from);
+  if (place == nullptr) return why;
+  return {Code::kUsage, fmt::format("--from {} lies inside a transaction; write the place between two{}{}",
+                                    place->after == place->since ? StreamPlaceText(place->after, {})
+                                                                 : StreamPlaceText(place->after, place->since),
+                                    why.ok() ? "" : ": ", why.message())};
+}
+
 Status ServerStream::Group(const binlog::CommitGroup& group) {
   const auto* const place = std::get_if<StreamPlace>(&request_.from);
   // Servers begin each transaction with an event of its GTID, also of an anonymous one.
-  if (first_group_ && place != nullptr && !group.has_gtid_event) {
-    return {Code::kUsage, fmt::format("--from {}:{} lies inside a transaction; write the place between two",
-                                      place->since.file, place->since.offset)};
-  }
+  if (place != nullptr && first_group_ && !group.has_gtid_event) return Inside(base::Ok());
   first_group_ = false;
   if (place != nullptr && !(place->after < group.end)) return base::Ok();
-  if (place != nullptr && group.begin < place->after) {
-    return {Code::kUsage, fmt::format("--from {}:{} lies inside a transaction; write the place between two",
-                                      place->after.file, place->after.offset)};
-  }
-  Status status = writer_.Group(group);
-  if (!status.ok()) return status;
+  if (place != nullptr && group.begin < place->after) return Inside(base::Ok());
+  SL_TRY(writer_.Group(group));
   SL_TRY(writer_.Position(group, Position()));
   return schemas_->Passed(group).WithContext(fmt::format("{}:{}", group.begin.file, group.begin.offset));
 }
 
 Status ServerStream::WritePosition() {
-  if (stream_->file_position().file.empty()) return base::Ok();
+  // Before the first event MySQL tells no file, and MariaDB none before the first transaction behind GTIDs.
+  if (!by_gtid_ && stream_->file_position().file.empty()) return base::Ok();
   return writer_.Position(stream_->file_position(), Position());
 }
 
@@ -194,8 +210,17 @@ std::string ServerStream::Position() const {
   return StreamPlaceText(stream_->file_position(), stream_->OldestPrepareBegin());
 }
 
-bool ServerStream::HasReachedGoal() const {
-  if (stream_->at_end()) return true;
+// A server that has nothing more to send for a while is at its end too. One heartbeat does not say that: MySQL sends
+// one behind transactions that it passes over.
+bool ServerStream::HasReachedGoal() {
+  const auto now = Clock::now();
+  if (!stream_->at_end()) {
+    quiet_since_.reset();
+  } else if (!quiet_since_) {
+    quiet_since_ = now;
+  } else if (now - *quiet_since_ >= kQuietFor) {
+    return true;
+  }
   if (by_gtid_) return stream_->position().gtid_set().Contains(*executed_at_start_);
   const mysql::FilePosition& place = stream_->file_position();
   return !place.file.empty() && !(place < end_at_start_);

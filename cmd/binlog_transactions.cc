@@ -120,9 +120,13 @@ Status TransactionWriter::Position(const binlog::CommitGroup& group, const std::
 
 Status TransactionWriter::Position(const mysql::FilePosition& place, const std::string& position) {
   if (!request_.positions || position.empty() || position == last_position_) return base::Ok();
-  std::string line = "{\"file\":";
-  base::AppendJsonString(place.file, line);
-  fmt::format_to(std::back_inserter(line), R"(,"pos":{},"commit":false,"position":)", place.offset);
+  std::string line = R"({"file":null,"pos":null)";
+  if (!place.file.empty()) {
+    line = "{\"file\":";
+    base::AppendJsonString(place.file, line);
+    line += fmt::format(",\"pos\":{}", place.offset);
+  }
+  line += R"(,"commit":false,"position":)";
   base::AppendJsonString(position, line);
   out_.Raw(line);
   out_.Raw("}\n");

@@ -2,8 +2,8 @@
 # usage: scripts/test.sh [--lane NAME] [OPTION...]
 #
 # Lanes:
-#   default   installs what is missing (MySQL's server too), builds the release preset, runs every test of ctest, the fuzz
-#             lane, then rehearsals: one seed for each pairing of servers, and each planted fault once
+#   default   installs what is missing (MySQL's server and clang too), builds the release preset, runs every test of
+#             ctest, the fuzz lane, then rehearsals: one seed for each pairing of servers, and each planted fault once
 #   asan      unit and integration tests with the address and undefined-behaviour sanitizers
 #   tsan      the same with the thread sanitizer
 #   tidy      clang-tidy and clang-format over all sources, shellcheck over all scripts
@@ -100,7 +100,7 @@ rehearsal() {
 }
 
 lane_default() {
-  "$top/scripts/deps.sh" --mysql
+  "$top/scripts/deps.sh" --mysql --fuzz
   use_mysql_root
   run "$top/scripts/build.sh" release
   ctest_in release

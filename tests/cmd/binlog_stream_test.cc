@@ -13,9 +13,7 @@ namespace {
 
 using std::chrono::seconds;
 using ::testing::AllOf;
-using ::testing::AnyOf;
 using ::testing::Contains;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -104,7 +102,7 @@ Lines BinlogStream::MakeTransactions() {
   Insert(2);
   Sql("UPDATE t SET v = 'caf\xc3\xa9' WHERE id = 1");
   Sql("COMMIT");
-  // What is rolled back stays in the binlog when a temporary table or one without transactions was changed too.
+  // What is rolled back stays in MariaDB's binlog when a temporary table or one without transactions was changed too.
   Sql("CREATE TABLE plain (id INT PRIMARY KEY) ENGINE = MyISAM");
   Sql("CREATE TEMPORARY TABLE other (id INT)");
   Sql("START TRANSACTION");
@@ -115,7 +113,7 @@ Lines BinlogStream::MakeTransactions() {
   Insert(4);
   Sql("SAVEPOINT s");
   Insert(5);
-  Sql("INSERT INTO plain VALUES (50)");
+  if (maria()) Sql("INSERT INTO plain VALUES (50)");
   Sql("ROLLBACK TO s");
   Insert(6);
   Sql("COMMIT");
@@ -149,7 +147,8 @@ TEST_P(BinlogStream, TransactionsOfAllKinds_CommittedOnesInTheirOrder_FilesAndSe
   for (std::size_t at = 0; (at = dump.find(directory)) != std::string::npos;) dump.erase(at, directory.size());
   const Lines dumped = LinesOf(dump);
   for (const std::string& line : files) {
-    if (KeyOf(line, "id") != "7") EXPECT_THAT(dumped, Contains(line));
+    if (KeyOf(line, "id") == "7") continue;
+    EXPECT_THAT(dumped, Contains(line));
   }
 }
 
@@ -169,7 +168,7 @@ TEST_P(BinlogStream, FromEachPositionPrinted_NoGapAndNoDouble) {
   for (std::size_t i = 0; i < live.size(); ++i) {
     if (!IsPosition(live[i])) continue;
     const std::string position = KeyOf(live[i], "position");
-    with_prepared += position.find(',') != std::string::npos ? 1 : 0;
+    with_prepared += position.find(',') != std::string::npos ? 1u : 0u;
     EXPECT_EQ(LiveLines({"--from", position, "--until-now"}), rows_behind(live, i)) << position;
     EXPECT_EQ(FileLines(file, {"--from", position}), rows_behind(live, i)) << position;
   }
@@ -271,6 +270,14 @@ TEST_P(BinlogStream, ColumnNames_FromTheServer_ChangeWithIts) {
   EXPECT_THAT(lines[1], HasSubstr(R"("after":{"id":2,"w":"text 2"})"));
   EXPECT_THAT(lines[2], HasSubstr(R"("after":{"id":3,"w":"text 3","x":8})"));
   EXPECT_THAT(output.err, HasSubstr("a DDL statement on it stands"));
+  // The same of the file: what the server's schema is now stands for rows behind the last statement alone.
+  const std::string path = ServerOf(GetParam()).data_directory() + "/" + from.substr(0, from.find(':'));
+  const Output file =
+      RunProgram({"binlog", "stream", path, "--from", from, "--source", "here", "-c", job_, "--table", "db.t"});
+  EXPECT_EQ(file.exit_code, 0) << file.err;
+  ASSERT_THAT(LinesOf(file.out), SizeIs(3));
+  EXPECT_THAT(LinesOf(file.out)[1], HasSubstr(R"("after":{"@1":2,"@2":"text 2"})"));
+  EXPECT_EQ(LinesOf(file.out)[2], lines[2]);
 }
 
 TEST_P(BinlogStream, WhoReadsGoesAway_EndsQuietlyWithExit3) {
@@ -289,7 +296,7 @@ TEST_P(BinlogStream, ManyRowsAndTheEndOfTheTime) {
   const std::string from = End();
   Sql("INSERT INTO t VALUES (1, REPEAT('x', 190))");
   for (int rows = 1; rows < 16384; rows *= 2) Sql(fmt::format("INSERT INTO t SELECT id + {}, v FROM t", rows));
-  const Output output = RunProgram(Live({"--from", from, "--max-duration", "5s"}));
+  const Output output = RunProgram(Live({"--from", from, "--until-now"}));
   EXPECT_EQ(output.exit_code, 0) << output.err;
   EXPECT_EQ(LinesOf(output.out).size(), 16384u);
   const Output gone = RunProgram(Live({"--from", from, "--max-duration", "1s", "--table", "db2.*", "--positions"}));
@@ -299,6 +306,7 @@ TEST_P(BinlogStream, ManyRowsAndTheEndOfTheTime) {
 TEST_P(BinlogStream, ChangesInStatementFormat_AreRefused) {
   const std::string file = NewFile();
   Insert(1);
+  Sql("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ");
   Sql("SET SESSION binlog_format = 'STATEMENT'");
   Sql("UPDATE t SET v = 'secret' WHERE id = 1");
   Insert(2);
@@ -306,7 +314,7 @@ TEST_P(BinlogStream, ChangesInStatementFormat_AreRefused) {
   EXPECT_EQ(output.exit_code, 4);
   EXPECT_THAT(ChangesOf(LinesOf(output.out)), ElementsAre("insert 1"));
   EXPECT_THAT(output.err, AllOf(HasSubstr("statement format"), HasSubstr("--from"), Not(HasSubstr("secret"))));
-  EXPECT_THAT(FileLines(file, {"--table", "db.other"}), SizeIs(AnyOf(0u, 1u)));
+  EXPECT_EQ(RunProgram({"binlog", "stream", file, "--table", "db.other"}).exit_code, 0);
 }
 
 TEST_P(BinlogStream, PositionsThatCannotBe) {
@@ -319,6 +327,12 @@ TEST_P(BinlogStream, PositionsThatCannotBe) {
   const Lines lines = FileLines(file);
   ASSERT_THAT(lines, SizeIs(2));
   const std::string inside = name + ":" + KeyOf(lines[0], "pos");
+  // The event of the table stands before that of its rows: rows could be read from there, but not the whole
+  // transaction.
+  std::string at_table;
+  for (const auto& event : Query("SHOW BINLOG EVENTS IN '" + name + "'").rows) {
+    if (*event.at(2) == "Table_map" && at_table.empty()) at_table = name + ":" + *event.at(1);
+  }
   const std::string other_gtids = maria() ? "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5" : "0-1-5";
   const auto expect = [&](const std::vector<std::string>& arguments, int exit_code, const std::string& text) {
     const Output output = RunProgram(arguments);
@@ -334,12 +348,13 @@ TEST_P(BinlogStream, PositionsThatCannotBe) {
     expect(with("yesterday"), 2, "--from yesterday: write now, FILE:OFFSET");
     expect(with(name), 2, "write now");
     expect(with(inside), 2, "inside a transaction");
+    expect(with(at_table), 2, "inside a transaction");
     expect(with(name + ":1,"), 2, "write now");
     expect(with(other_gtids), 2, "GTIDs");
-    expect(with(name + ":99999999"), live ? 4 : 2, live ? name : "behind the end");
+    expect(with(name + ":99999999"), live ? 4 : 2, "behind the end");
+    expect(with(name + ":5"), live ? 4 : 2, live ? name : "inside an event");
     expect(with("none.000001:4"), live ? 4 : 2, live ? "here" : "none of the files");
   }
-  expect({"binlog", "stream", file, "--from", name + ":5"}, 2, "inside an event");
   if (!maria()) expect(Live({"--from", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"}), 4, "has not executed");
   expect(Live({"--max-duration", "soon"}), 2, "duration");
   expect({"binlog", "stream", file, "--until-now"}, 2, "--until-now");
