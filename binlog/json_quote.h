@@ -37,7 +37,7 @@ inline bool CopyJsonShort(std::string_view text, char* to) {
   std::memcpy(&bytes, text.data() + n - kJsonWordBytes, kJsonWordBytes);
   bytes >>= 8 * (kJsonWordBytes - n);
   std::memcpy(to, &bytes, kJsonWordBytes);
-  return !HasJsonSpecial(bytes | (0x6161616161616161 << (8 * n)));  // letters for the zeros behind the text
+  return !HasJsonSpecial(bytes | (0x6161616161616161ull << (8 * n)));  // letters for the zeros behind the text
 }
 
 inline bool CopyJsonPlain(std::string_view text, char* to) {
