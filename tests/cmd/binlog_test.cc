@@ -303,6 +303,43 @@ TEST_F(BinlogTest, Dump_Incident_GoesOnAndExits1) {
   EXPECT_EQ(sql.exit_code, 4);
 }
 
+// Rolled-back rows are not there; the transactions of the golden files stand in the order of their commits.
+TEST_F(BinlogTest, Stream_OnlyWhatWasCommitted_AndADamagedFileUpToTheDamage) {
+  for (const std::string& file : {kMySql, kMaria}) {
+    const Output output = RunProgram({"binlog", "stream", file, "--positions"});
+    EXPECT_EQ(output.exit_code, 0) << output.err;
+    std::vector<Json> lines = Lines(output);
+    std::size_t rows = 0;
+    for (const Json& line : lines) {
+      if (!line.contains("commit")) {
+        ++rows;
+      } else if (line["commit"] == true) {
+        EXPECT_EQ(line["rows"], rows);
+        EXPECT_EQ(line["position"], line["file"].get<std::string>() + ":" + std::to_string(line["pos"].get<int>()));
+        rows = 0;
+      }
+    }
+    EXPECT_EQ(rows, 0u);
+    std::erase_if(lines, [](const Json& line) { return line.contains("commit"); });
+    EXPECT_EQ(lines.size(), file == kMySql ? 10u : 9u);
+    EXPECT_EQ(lines[0]["file"], file.substr(file.rfind('/') + 1));
+  }
+  const Output damaged = RunProgram({"binlog", "stream", Damaged(kMaria, 7185, 2990)});
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_EQ(Lines(damaged).size(), 3u);
+  EXPECT_THAT(damaged.err, AllOf(HasSubstr("bin.000001"), HasSubstr("2986"), HasSubstr("checksum")));
+}
+
+TEST_F(BinlogTest, Stream_TheTimeEndsBeforeTheFiles_Exit5) {
+  std::ofstream index(directory_ + "/many.index");
+  const std::string path = std::filesystem::absolute(kMaria).string();
+  for (int i = 0; i < 200000; ++i) index << path << "\n";
+  index.close();
+  const Output output = RunProgram({"binlog", "stream", directory_ + "/many.index", "--max-duration", "1s"});
+  EXPECT_EQ(output.exit_code, 5) << output.err;
+  EXPECT_EQ(output.out.back(), '\n');
+}
+
 TEST_F(BinlogTest, Sql_OnlyWhatWasCommitted) {
   const Output output = RunProgram({"binlog", "dump", "--sql", kMaria});
   EXPECT_EQ(output.exit_code, 0) << output.err;
