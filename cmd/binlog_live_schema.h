@@ -40,6 +40,8 @@ class LiveSchemas {
  public:
   static base::Result<std::unique_ptr<LiveSchemas>> Open(const NamedSource& source);
 
+  mysql::Session& session() { return *session_; }  // for other questions to the server
+
   // Tells of a DDL statement; those of a file in their order, files in the order of `file`. Before any Find of its
   // tables.
   void AddStatement(std::uint64_t file, std::uint64_t offset, std::string_view default_schema, std::string_view sql);

@@ -74,10 +74,11 @@ class ServerStream {
 
 // Where the server stands now, and whether the position to begin at can be one of it.
 Status ServerStream::LookAtServer() {
-  SL_ASSIGN(const auto session, mysql::Session::Open(source_.config.endpoint, {}));
-  flavour_ = session->flavour();
+  SL_ASSIGN(schemas_, LiveSchemas::Open(source_));
+  mysql::Session& session = schemas_->session();
+  flavour_ = session.flavour();
   const std::string where = source_.config.endpoint.Text();
-  SL_ASSIGN(end_at_start_, ReadWritePosition(*session));
+  SL_ASSIGN(end_at_start_, ReadWritePosition(session));
   if (const auto* place = std::get_if<StreamPlace>(&request_.from); place && end_at_start_ < place->after) {
     return {
         Code::kRefused,
@@ -93,10 +94,10 @@ Status ServerStream::LookAtServer() {
     return std::holds_alternative<mysql::GtidSet>(request_.from) ? wrong("MySQL") : base::Ok();
   }
   if (std::holds_alternative<mysql::MariaGtidSet>(request_.from)) return wrong("MariaDB");
-  SL_ASSIGN(const mysql::Rows mode, session->Query("SELECT @@GLOBAL.gtid_mode", "read gtid_mode"));
+  SL_ASSIGN(const mysql::Rows mode, session.Query("SELECT @@GLOBAL.gtid_mode", "read gtid_mode"));
   SL_ASSIGN(const std::string gtid_mode, mode.Single());
   if (gtid_mode == "ON") {
-    SL_ASSIGN(const mysql::SourcePosition executed, mysql::ReadUpperBound(*session));
+    SL_ASSIGN(const mysql::SourcePosition executed, mysql::ReadUpperBound(session));
     executed_at_start_ = executed.gtid_set();
   }
   const auto* const seen = std::get_if<mysql::GtidSet>(&request_.from);
@@ -120,7 +121,6 @@ binlog::StreamOptions ServerStream::Options() const {
 }
 
 Status ServerStream::Open() {
-  SL_ASSIGN(schemas_, LiveSchemas::Open(source_));
   binlog::StreamOptions options = Options();
   options.describe = [this](std::string_view schema, std::string_view table) {
     return request_.tables.Match(schema, table);
@@ -191,10 +191,11 @@ Status ServerStream::Group(const binlog::CommitGroup& group) {
   // Servers begin each transaction with an event of its GTID, also of an anonymous one.
   if (place != nullptr && first_group_ && !group.has_gtid_event) return Inside(base::Ok());
   first_group_ = false;
-  if (place != nullptr && !(place->after < group.end)) return base::Ok();
-  if (place != nullptr && group.begin < place->after) return Inside(base::Ok());
-  SL_TRY(writer_.Group(group));
-  SL_TRY(writer_.Position(group, Position()));
+  if (place == nullptr || place->after < group.end) {
+    if (place != nullptr && group.begin < place->after) return Inside(base::Ok());
+    SL_TRY(writer_.Group(group));
+    SL_TRY(writer_.Position(group, Position()));
+  }
   return schemas_->Passed(group).WithContext(fmt::format("{}:{}", group.begin.file, group.begin.offset));
 }
 
