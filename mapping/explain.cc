@@ -57,11 +57,19 @@ void AddOnce(std::string_view text, std::vector<std::string>* list) {
   if (!text.empty() && std::find(list->begin(), list->end(), text) == list->end()) list->emplace_back(text);
 }
 
+bool HasColumn(const Expr& expr) {
+  return expr.op == Op::kColumn ||
+         std::any_of(expr.args.begin(), expr.args.end(), [](const ExprPtr& arg) { return HasColumn(*arg); });
+}
+
 // Over the tree as parsed: function names are still those that were written.
 void FindLossy(const Expr& expr, std::vector<std::string>* found) {
   if (expr.op == Op::kCall) {
     const auto lossy = LossyCalls().find(expr.text);
     if (lossy != LossyCalls().end()) AddOnce(lossy->second, found);
+    const auto parts =
+        std::count_if(expr.args.begin(), expr.args.end(), [](const ExprPtr& arg) { return HasColumn(*arg); });
+    if (expr.text == "CONCAT" && parts > 1) AddOnce("CONCAT does not tell where one column ends", found);
   }
   AddOnce(LossyOperator(expr.op), found);
   for (const ExprPtr& arg : expr.args) FindLossy(*arg, found);

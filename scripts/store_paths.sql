@@ -34,7 +34,7 @@ ORDER BY sent_at DESC, msg_id DESC LIMIT 50
 SELECT * FROM message
 WHERE bucket = {bucket} AND account_type = 1 AND account_key = {account} AND sent_at = {sent_at} AND msg_id = {msg_id}
 
--- by id | owner | one message by its id alone, see below
+-- by id | owner | one message by its id alone, see above
 SELECT * FROM message WHERE owner_origin = 1 AND owner_table = {owner_table} AND owner_key = {owner_key}
 
 -- by client id | PRIMARY, PRIMARY | has this account sent this already, and which message was it

@@ -112,9 +112,16 @@ class TableDiff {
     if (have->second == wanted) return;
     const bool only_hidden =
         have->second.hidden && have->second.unique == wanted.unique && have->second.columns == wanted.columns;
-    Found(want.name,
-          std::string("key ") + want.name + (only_hidden ? " is hidden from the optimizer" : " has other columns"),
-          Remedy::kChange, DropKey(want.name) + ", ADD " + KeySql(want));
+    // Dropping and adding the same key in one statement leaves it as it is, hidden, on both servers.
+    const std::string name = mysql::QuoteIdentifier(want.name);
+    if (only_hidden) {
+      Found(want.name, std::string("key ") + want.name + " is hidden from the optimizer", Remedy::kChange,
+            flavour_ == mysql::Flavour::kMariaDb ? "ALTER KEY " + name + " NOT IGNORED"
+                                                 : "ALTER INDEX " + name + " VISIBLE");
+    } else {
+      Found(want.name, std::string("key ") + want.name + " has other columns", Remedy::kChange,
+            DropKey(want.name) + ", ADD " + KeySql(want));
+    }
   }
 
   // Further plain keys only cost time; a further unique key would refuse rows that the store must take.

@@ -40,7 +40,7 @@ class PlantTest : public testing::TestWithParam<Flavour> {
         live::SqlOn(
             *session,
             fmt::format("INSERT INTO {0}.message VALUES ({1}, 1, x'31', x'3132', '2023-01-02 03:04:05.000000', "
-                        "{2}, 1, NULL, 1, 0, x'E4BDA0FF', {3}, 0, 1, {4}, 7, x'{2:016X}')",
+                        "{2}, 1, NULL, 1, 0, x'E4BDA0FF', {3}, 0, '2023-01-03', NULL, x'00FF', 1, {4}, 7, x'{2:016X}')",
                         database, i * 100 + n, i * 1000 + n, n % 2 == 0 ? "NULL" : "'{\"a\": \"你\"}'", 1 + n % 3));
       }
     }
@@ -54,8 +54,8 @@ class PlantTest : public testing::TestWithParam<Flavour> {
   // All but the version of a row, as one value.
   std::string Row(std::size_t shard, const Planted& planted) {
     return Ask(shard,
-               "SELECT CONCAT_WS(';', bucket, HEX(account_key), sent_at, msg_id, HEX(body), ext, status) FROM message "
-               "WHERE " +
+               "SELECT CONCAT_WS(';', bucket, HEX(account_key), sent_at, msg_id, HEX(body), ext, status, edited_at, "
+               "HEX(client_id)) FROM message WHERE " +
                    Where(planted));
   }
   static std::string Where(const Planted& planted) {
