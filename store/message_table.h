@@ -39,7 +39,7 @@ std::span<const TargetColumn> MessageColumns();
 std::size_t MessageColumnIndex(std::string_view name);  // npos (-1) if there is none
 
 // CREATE TABLE statements for one shard, each "CREATE TABLE IF NOT EXISTS ...": message, then sl_lane, sl_copy,
-// sl_dead_letter, sl_source_table, sl_routing.
+// sl_dead_letter, sl_source_table, sl_routing, sl_id_node.
 std::vector<std::string> ShardDdl(mysql::Flavour flavour);
 
 // Creates the schema (database) if it is missing, then every missing table; then compares the live tables with the

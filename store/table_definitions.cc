@@ -101,6 +101,16 @@ TableDefinition RoutingTable() {
           {{"PRIMARY", true, {"id"}}}};
 }
 
+TableDefinition IdNodeTable() {
+  return {"sl_id_node",
+          {{"node", kU16},
+           {"generation", kU64},
+           {"holder", "varchar(128)"},
+           {"lease_until", kTime6},
+           {"ids_until_ms", kU64}},
+          {{"PRIMARY", true, {"node"}}}};
+}
+
 std::string ColumnSql(const ColumnDefinition& column) {
   std::string sql = mysql::QuoteIdentifier(column.name) + " " + column.type + (column.nullable ? " NULL" : " NOT NULL");
   if (column.default_value != nullptr) sql += std::string(" DEFAULT ") + column.default_value;
@@ -121,8 +131,8 @@ std::string KeySql(const KeyDefinition& key) {
 }  // namespace
 
 std::span<const TableDefinition> TableDefinitions() {
-  static const std::vector<TableDefinition> tables = {MessageTable(),    LaneTable(),        CopyTable(),
-                                                      DeadLetterTable(), SourceTableTable(), RoutingTable()};
+  static const std::vector<TableDefinition> tables = {
+      MessageTable(), LaneTable(), CopyTable(), DeadLetterTable(), SourceTableTable(), RoutingTable(), IdNodeTable()};
   return tables;
 }
 

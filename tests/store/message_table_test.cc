@@ -25,8 +25,9 @@ TEST(MessageColumns, OrderAndDefaults) {
 
 TEST(ShardDdl, MessageFirstThenTheToolTables) {
   std::vector<std::string> ddl = ShardDdl(mysql::Flavour::kMySql);
-  ASSERT_EQ(ddl.size(), 6u);
-  const char* tables[] = {"message", "sl_lane", "sl_copy", "sl_dead_letter", "sl_source_table", "sl_routing"};
+  ASSERT_EQ(ddl.size(), 7u);
+  const char* tables[] = {"message",         "sl_lane",    "sl_copy",   "sl_dead_letter",
+                          "sl_source_table", "sl_routing", "sl_id_node"};
   for (std::size_t i = 0; i < ddl.size(); ++i) {
     EXPECT_EQ(ddl[i].find(std::string("CREATE TABLE IF NOT EXISTS `") + tables[i] + "` ("), 0u) << ddl[i];
   }

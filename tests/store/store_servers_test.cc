@@ -30,8 +30,8 @@ class StoreOnServers : public live::LiveTest {
 
 TEST_P(StoreOnServers, AppliesAndChecks) {
   const auto missing = [this] { return MissingTables(*session_, "store_a").value(); };
-  EXPECT_THAT(missing(),
-              ElementsAre("message", "sl_lane", "sl_copy", "sl_dead_letter", "sl_source_table", "sl_routing"));
+  EXPECT_THAT(missing(), ElementsAre("message", "sl_lane", "sl_copy", "sl_dead_letter", "sl_source_table", "sl_routing",
+                                     "sl_id_node"));
   for (int round = 0; round < 2; ++round) {
     SL_ASSERT_OK(ApplySchema(*session_, "store_a"));
   }
