@@ -87,19 +87,6 @@ std::optional<Strategy> StrategyNamed(std::string_view name) {
   return std::nullopt;
 }
 
-std::uint32_t Fmix32(std::uint32_t h) {
-  h ^= h >> 16;
-  h *= 0x85ebca6bu;
-  h ^= h >> 13;
-  h *= 0xc2b2ae35u;
-  h ^= h >> 16;
-  return h;
-}
-
-std::uint32_t RoutingHash(std::uint32_t account_type, std::string_view account_key) {
-  return Fmix32(Crc32(Crc32OfType(account_type), account_key));
-}
-
 base::Result<BucketRules> BucketRules::Create(RoutingRules rules) {
   BucketRules made;
   made.rules_ = std::move(rules);

@@ -1,4 +1,4 @@
-// An application that routes as shardlift does, and gives its new messages ids. docs/routing.md shows this file.
+// An application that routes as shardlift does. docs/routing.md shows this file.
 #include <cstdio>
 #include <thread>
 #include <vector>
@@ -8,7 +8,7 @@
 namespace store = shardlift::store;
 
 int main() {
-  store::RoutingRules rules;  // the job file's "routing"; the defaults are 4096 buckets by crc32-fmix32
+  store::RoutingRules rules;  // as the store was made; the defaults are 4096 buckets by crc32-fmix32
   rules.tables = 32;
   auto first = store::Router::Create(rules, /*epoch=*/1, store::Router::EqualRanges(rules.buckets, 8));
   if (!first.ok()) {

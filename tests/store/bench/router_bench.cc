@@ -11,7 +11,7 @@
 namespace shardlift::store {
 namespace {
 
-constexpr std::size_t kKeys = 1024;  // a power of two
+constexpr std::size_t kKeys = 256;  // a power of two; all of them are in the first cache
 constexpr std::uint32_t kShards = 16;
 
 std::vector<std::string> Ids() {
