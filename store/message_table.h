@@ -39,7 +39,8 @@ std::span<const TargetColumn> MessageColumns();
 std::size_t MessageColumnIndex(std::string_view name);  // npos (-1) if there is none
 
 // CREATE TABLE statements for one shard, each "CREATE TABLE IF NOT EXISTS ...": message, conversation, read_cursor,
-// message_tag, message_dedup, then the tool's own sl_lane, sl_copy, sl_dead_letter, sl_source_table, sl_routing.
+// message_tag, message_dedup, then the tool's own sl_lane, sl_copy, sl_dead_letter, sl_source_table, sl_routing,
+// sl_id_node.
 std::vector<std::string> ShardDdl(mysql::Flavour flavour);
 
 // Creates the database if it is missing, then every missing table. kRefused naming shard, table and column when a table

@@ -1,10 +1,9 @@
 #include "store/router.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
-#include <bit>
-#include <charconv>
+#include <algorithm>
+#include <utility>
 
 namespace shardlift::store {
 
@@ -13,82 +12,99 @@ using base::Status;
 
 namespace {
 
-constexpr std::uint32_t kBucketsMax = 65536;
-constexpr std::uint32_t kNoShard = 0xFFFF;
-
-std::string Text(std::uint64_t value) { return fmt::format("{}", value); }
-
-}  // namespace
-
-std::uint32_t Fmix32(std::uint32_t h) {
-  h ^= h >> 16;
-  h *= 0x85ebca6bu;
-  h ^= h >> 13;
-  h *= 0xc2b2ae35u;
-  h ^= h >> 16;
-  return h;
-}
-
-std::uint32_t RoutingHash(std::uint32_t account_type, std::string_view account_key) {
-  char head[16];
-  char* end = std::to_chars(head, head + sizeof(head) - 1, account_type).ptr;
-  *end++ = ':';
-  uLong crc = crc32(0L, reinterpret_cast<const Bytef*>(head), static_cast<uInt>(end - head));
-  crc = crc32_z(crc, reinterpret_cast<const Bytef*>(account_key.data()), account_key.size());
-  return Fmix32(static_cast<std::uint32_t>(crc));
-}
-
-// x ^ (x >> n) needs its operand twice, and scalar SQL has no way to name an intermediate value that both servers
-// accept, so the CRC32 call appears eight times in the text. All operands are below 2^32, the products below 2^64.
-std::string BucketSql(std::string_view account_type_sql, std::string_view account_key_sql, std::uint32_t buckets) {
-  auto xor_shift = [](const std::string& x, int bits) { return fmt::format("({0} ^ ({0} >> {1}))", x, bits); };
-  auto multiply = [](const std::string& x, std::uint32_t by) { return fmt::format("({} * {} & 4294967295)", x, by); };
-  std::string h = fmt::format("CRC32(CONCAT({}, ':', {}))", account_type_sql, account_key_sql);
-  h = xor_shift(h, 16);
-  h = multiply(h, 0x85ebca6bu);
-  h = xor_shift(h, 13);
-  h = multiply(h, 0xc2b2ae35u);
-  h = xor_shift(h, 16);
-  return fmt::format("({} & {})", h, buckets - 1);
-}
-
-base::Result<Router> Router::Create(std::uint32_t buckets, const std::vector<BucketRange>& ranges) {
-  if (buckets == 0 || buckets > kBucketsMax || !std::has_single_bit(buckets)) {
-    return Status(Code::kUsage, "routing.buckets is " + Text(buckets) +
-                                    ": it must be a power of two from 1 to 65536 (4096 is usual)");
-  }
-  Router router;
-  router.buckets_ = buckets;
-  router.shard_of_.assign(buckets, kNoShard);
+base::Result<std::vector<std::uint16_t>> ShardOfEachBucket(std::uint32_t buckets,
+                                                           const std::vector<BucketRange>& ranges) {
+  std::vector<std::uint16_t> shard_of(buckets, kNoShard);
   for (const BucketRange& range : ranges) {
-    std::string name = "bucket range " + Text(range.first) + "-" + Text(range.last);
+    const std::string name = fmt::format("bucket range {}-{}", range.first, range.last);
     if (range.first > range.last || range.last >= buckets) {
-      return Status(Code::kUsage, name + " does not lie in 0-" + Text(buckets - 1) + ": correct the shard map");
+      return Status(Code::kUsage, fmt::format("{} does not lie in 0-{}: correct the shard map", name, buckets - 1));
     }
     if (range.shard >= kNoShard) return Status(Code::kUsage, name + ": there are at most 65534 shards");
     for (std::uint32_t bucket = range.first; bucket <= range.last; ++bucket) {
-      if (router.shard_of_[bucket] != kNoShard) {
+      if (shard_of[bucket] != kNoShard) {
         return Status(Code::kUsage,
-                      name + ": bucket " + Text(bucket) + " is in another range too; give it to one shard");
+                      fmt::format("{}: bucket {} is in another range too; give it to one shard", name, bucket));
       }
-      router.shard_of_[bucket] = static_cast<std::uint16_t>(range.shard);
+      shard_of[bucket] = static_cast<std::uint16_t>(range.shard);
     }
   }
-  for (std::uint32_t bucket = 0; bucket < buckets; ++bucket) {
-    if (router.shard_of_[bucket] == kNoShard) {
-      return Status(Code::kUsage, "bucket " + Text(bucket) + " is in no range of the shard map; give it to one shard");
-    }
+  const auto missing = std::find(shard_of.begin(), shard_of.end(), kNoShard);
+  if (missing != shard_of.end()) {
+    return Status(Code::kUsage, fmt::format("bucket {} is in no range of the shard map; give it to one shard",
+                                            missing - shard_of.begin()));
+  }
+  return shard_of;
+}
+
+std::vector<BucketRange> RangesOf(const std::vector<std::uint32_t>& shard_of) {
+  std::vector<BucketRange> ranges;
+  for (std::uint32_t bucket = 0; bucket < shard_of.size(); ++bucket) {
+    if (ranges.empty() || ranges.back().shard != shard_of[bucket]) ranges.push_back({bucket, bucket, shard_of[bucket]});
+    ranges.back().last = bucket;
+  }
+  return ranges;
+}
+
+// How many buckets each of `shards` shards is to have: as even as can be, the larger shares to those that have most.
+std::vector<std::uint32_t> Shares(const std::vector<std::uint32_t>& shard_of, std::uint32_t shards) {
+  const auto buckets = static_cast<std::uint32_t>(shard_of.size());
+  std::vector<std::uint32_t> have(shards);
+  for (const std::uint32_t shard : shard_of) {
+    if (shard < shards) ++have[shard];
+  }
+  std::vector<std::uint32_t> order(shards);
+  for (std::uint32_t shard = 0; shard < shards; ++shard) order[shard] = shard;
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return have[a] > have[b]; });
+  std::vector<std::uint32_t> share(shards, buckets / shards);
+  for (std::uint32_t i = 0; i < buckets % shards; ++i) ++share[order[i]];
+  return share;
+}
+
+}  // namespace
+
+base::Result<Router> Router::Create(RoutingRules rules, std::uint64_t epoch, const std::vector<BucketRange>& ranges) {
+  Router router;
+  SL_ASSIGN(BucketRules checked, BucketRules::Create(std::move(rules)));
+  router.rules_ = std::make_shared<const BucketRules>(std::move(checked));
+  return router.WithMap(epoch, ranges);
+}
+
+base::Result<Router> Router::Create(std::uint32_t buckets, const std::vector<BucketRange>& ranges) {
+  RoutingRules rules;
+  rules.buckets = buckets;
+  return Create(std::move(rules), 1, ranges);
+}
+
+base::Result<Router> Router::WithMap(std::uint64_t epoch, const std::vector<BucketRange>& ranges) const {
+  Router router;
+  router.rules_ = rules_;
+  router.epoch_ = epoch;
+  SL_ASSIGN(const std::vector<std::uint16_t> shard_of, ShardOfEachBucket(rules_->bucket_count(), ranges));
+  router.where_.resize(shard_of.size());
+  for (std::size_t bucket = 0; bucket < shard_of.size(); ++bucket) {
+    router.where_[bucket] = {shard_of[bucket], static_cast<std::uint16_t>(bucket % rules_->rules().tables)};
   }
   return router;
 }
 
+Place Router::Route(const AccountKey& key) const {
+  const std::uint32_t bucket = rules_->BucketOf(key);
+  if (bucket == kNoBucket) return {};
+  return {bucket, where_[bucket].shard, where_[bucket].table, epoch_};
+}
+
+std::vector<std::uint32_t> Router::ShardsOfBuckets() const {
+  std::vector<std::uint32_t> shards;
+  shards.reserve(where_.size());
+  for (const Where& where : where_) shards.push_back(where.shard);
+  return shards;
+}
+
 std::string Router::MapText() const {
   std::string text;
-  for (std::uint32_t first = 0; first < buckets_;) {
-    std::uint32_t last = first;
-    while (last + 1 < buckets_ && shard_of_[last + 1] == shard_of_[first]) ++last;
-    text += fmt::format("{}{}-{}:{}", first == 0 ? "" : " ", first, last, shard_of_[first]);
-    first = last + 1;
+  for (const BucketRange& range : RangesOf(ShardsOfBuckets())) {
+    text += fmt::format("{}{}-{}:{}", text.empty() ? "" : " ", range.first, range.last, range.shard);
   }
   return text;
 }
@@ -104,6 +120,26 @@ std::vector<BucketRange> Router::EqualRanges(std::uint32_t buckets, std::uint32_
     first = next;
   }
   return ranges;
+}
+
+std::vector<BucketRange> Router::Resized(std::uint32_t shards) const {
+  const std::vector<std::uint32_t> before = ShardsOfBuckets();
+  std::vector<std::uint32_t> room = Shares(before, shards);
+  std::vector<std::uint32_t> shard_of(before.size(), kNoShard);
+  for (std::size_t bucket = 0; bucket < shard_of.size(); ++bucket) {
+    const std::uint32_t now = before[bucket];
+    if (now >= shards || room[now] == 0) continue;
+    shard_of[bucket] = now;
+    --room[now];
+  }
+  std::uint32_t next = 0;
+  for (std::uint32_t& shard : shard_of) {
+    if (shard != kNoShard) continue;
+    while (room[next] == 0) ++next;
+    shard = next;
+    --room[next];
+  }
+  return RangesOf(shard_of);
 }
 
 }  // namespace shardlift::store

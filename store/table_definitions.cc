@@ -152,6 +152,16 @@ TableDefinition RoutingTable() {
           {{"PRIMARY", true, {"id"}}}};
 }
 
+TableDefinition IdNodeTable() {
+  return {"sl_id_node",
+          {{"node", kU16},
+           {"generation", kU64},
+           {"holder", "varchar(128)"},
+           {"lease_until", kTime6},
+           {"ids_until_ms", kU64}},
+          {{"PRIMARY", true, {"node"}}}};
+}
+
 }  // namespace
 
 std::string ColumnSql(const ColumnDefinition& column) {
@@ -173,8 +183,8 @@ std::string KeySql(const KeyDefinition& key) {
 
 std::span<const TableDefinition> TableDefinitions() {
   static const std::vector<TableDefinition> tables = {
-      MessageTable(), ConversationTable(), ReadCursorTable(), MessageTagTable(),  MessageDedupTable(),
-      LaneTable(),    CopyTable(),         DeadLetterTable(), SourceTableTable(), RoutingTable()};
+      MessageTable(), ConversationTable(), ReadCursorTable(),  MessageTagTable(), MessageDedupTable(), LaneTable(),
+      CopyTable(),    DeadLetterTable(),   SourceTableTable(), RoutingTable(),    IdNodeTable()};
   return tables;
 }
 

@@ -199,6 +199,43 @@ TEST_F(CommandLineTest, RouteNamesTheShardOfAJob) {
   EXPECT_EQ(json["routes"][1]["shard"], json["routes"][1]["bucket"] < 2048 ? "s0" : "s1");
 }
 
+TEST_F(CommandLineTest, RouteByOtherRules) {
+  const Output modulo =
+      RunProgram({"route", "--hash", "modulo", "--buckets", "64", "--tables", "32", "--json", "1:100"});
+  ASSERT_EQ(modulo.exit_code, 0) << modulo.err;
+  const auto route = nlohmann::json::parse(modulo.out)["routes"][0];
+  EXPECT_EQ(route["rule"], "modulo");
+  EXPECT_EQ(route["bucket"], 36);
+  EXPECT_EQ(route["table"], 4);
+  EXPECT_THAT(RunProgram({"route", "--hash", "xxh3", "1:10086"}).out,
+              AllOf(HasSubstr("hash 0x6621106e01cde524"), HasSubstr("bucket 1316"), HasSubstr("no SQL computes it")));
+  ExpectUsage(RunProgram({"route", "--hash", "modulo", "1:abc"}), HasSubstr("the account key is no number"));
+  ExpectUsage(RunProgram({"route", "--hash", "range", "1:1"}), HasSubstr("--hash is"));
+  ExpectUsage(RunProgram({"route", "--buckets", "100", "1:1"}), HasSubstr("power of two"));
+  ExpectUsage(RunProgram({"route", "-c", WriteJob(), "--hash", "xxh3", "1:1"}), HasSubstr("--hash"));
+}
+
+TEST_F(CommandLineTest, RouteSimulatesLayouts) {
+  const Output output = RunProgram({"route", "--simulate", "8x32", "16x32", "--json"});
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const auto simulation = nlohmann::json::parse(output.out)["simulation"];
+  EXPECT_EQ(simulation["keys"], 100000);
+  ASSERT_EQ(simulation["layouts"].size(), 2u);
+  EXPECT_EQ(simulation["layouts"][0]["cells"], 256);
+  EXPECT_NEAR(simulation["layouts"][0]["deviation"].get<double>(), 17.8, 0.05);  // as docs/routing.md has it
+  EXPECT_EQ(simulation["layouts"][1]["keys_of_database"].size(), 16u);
+  EXPECT_NEAR(simulation["moves"][0]["moved_percent"].get<double>(), 50, 0.2);
+  EXPECT_NEAR(simulation["moves"][0]["moved_percent_with_equal_ranges"].get<double>(), 93.75, 0.2);
+  EXPECT_EQ(simulation["moves"][0]["table_changes"], 0);
+
+  const std::string keys = WriteFile("keys", "1:1\n2:a\n3:b:c\n");
+  EXPECT_THAT(RunProgram({"route", "--simulate", "1x1", "2x4", "--keys", keys}).out,
+              AllOf(HasSubstr("3 keys"), HasSubstr("1x1 to 2x4"), HasSubstr("map 0-2047:0 2048-4095:1")));
+  ExpectUsage(RunProgram({"route", "--simulate", "8by32"}), HasSubstr("8by32 is no layout"));
+  ExpectUsage(RunProgram({"route", "--simulate", "1x1", "--keys", WriteFile("bad", "1:1\nzzz\n")}),
+              HasSubstr("line 2"));
+}
+
 TEST_F(CommandLineTest, RouteRefusesWhatIsNoKey) {
   for (const std::string& key : {std::string("10045"), std::string("1:"), std::string("x:1"), std::string("256:1"),
                                  std::string(":1"), "1:" + std::string(192, 'k')}) {

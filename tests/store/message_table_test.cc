@@ -25,9 +25,9 @@ TEST(MessageColumns, OrderAndDefaults) {
 
 TEST(ShardDdl, MessageFirstThenTheToolTables) {
   std::vector<std::string> ddl = ShardDdl(mysql::Flavour::kMySql);
-  ASSERT_EQ(ddl.size(), 10u);
-  const char* tables[] = {"message", "conversation", "read_cursor",    "message_tag",     "message_dedup",
-                          "sl_lane", "sl_copy",      "sl_dead_letter", "sl_source_table", "sl_routing"};
+  ASSERT_EQ(ddl.size(), 11u);
+  const char* tables[] = {"message", "conversation",   "read_cursor",     "message_tag", "message_dedup", "sl_lane",
+                          "sl_copy", "sl_dead_letter", "sl_source_table", "sl_routing",  "sl_id_node"};
   for (std::size_t i = 0; i < ddl.size(); ++i) {
     EXPECT_EQ(ddl[i].find(std::string("CREATE TABLE IF NOT EXISTS `") + tables[i] + "` ("), 0u) << ddl[i];
   }

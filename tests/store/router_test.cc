@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace shardlift::store {
@@ -64,6 +65,49 @@ TEST(Router, EqualRangesCoverEverything) {
     for (std::uint32_t bucket = 1; bucket < 4096; ++bucket) {
       EXPECT_GE(router->ShardOf(bucket), router->ShardOf(bucket - 1));
     }
+  }
+}
+
+TEST(Router, PhysicalTableIsTheBucketModuloTables) {
+  RoutingRules rules;
+  rules.tables = 32;
+  auto router = Router::Create(rules, 7, Router::EqualRanges(4096, 8));
+  ASSERT_TRUE(router.ok()) << router.status().message();
+  const Place place = router->Route({1, "1", 0});
+  EXPECT_EQ(place.bucket, 0xb79u);
+  EXPECT_EQ(place.shard, 5u);
+  EXPECT_EQ(place.table, 0xb79u % 32);
+  EXPECT_EQ(place.epoch, 7u);
+}
+
+std::uint32_t Moved(const Router& before, const Router& after) {
+  std::uint32_t moved = 0;
+  for (std::uint32_t b = 0; b < before.buckets(); ++b) moved += before.ShardOf(b) != after.ShardOf(b) ? 1u : 0u;
+  return moved;
+}
+
+std::vector<std::uint32_t> BucketsOfEach(const Router& router, std::uint32_t shards) {
+  std::vector<std::uint32_t> count(shards);
+  for (std::uint32_t b = 0; b < router.buckets(); ++b) ++count.at(router.ShardOf(b));
+  return count;
+}
+
+TEST(Router, ResizedMovesNoMoreThanItMust) {
+  struct Case {
+    std::uint32_t from;
+    std::uint32_t to;
+    std::uint32_t moved;  // what new shards are to have, or what shards that go away had
+  };
+  for (const Case& c :
+       {Case{8, 16, 2048}, {8, 9, 455}, {3, 4, 1024}, {16, 8, 2048}, {5, 5, 0}, {7, 3, 2341}, {1, 1000, 4091}}) {
+    auto before = Router::Create(4096, Router::EqualRanges(4096, c.from));
+    ASSERT_TRUE(before.ok());
+    auto after = before->WithMap(2, before->Resized(c.to));
+    ASSERT_TRUE(after.ok()) << after.status().message();
+    EXPECT_EQ(Moved(*before, *after), c.moved) << c.from << " to " << c.to;
+    const auto count = BucketsOfEach(*after, c.to);
+    const auto [least, most] = std::minmax_element(count.begin(), count.end());
+    EXPECT_LE(*most - *least, 1u) << c.from << " to " << c.to;
   }
 }
 
