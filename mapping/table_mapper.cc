@@ -145,7 +145,8 @@ Status TableMapper::Impl::CheckTargets() const {
 Status TableMapper::Impl::CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used) {
   std::size_t target = store::MessageColumnIndex(name);
   std::vector<std::string> found;
-  TypeContext types{text, &context.schema, config.origin, context.table_ordinal, used, &found};
+  TypeContext types{text, &context.schema, config.origin,   context.table_ordinal,
+                    used, &found,          context.buckets, context.flavour};
   auto compiled = TargetExpression::Compile(types, store::MessageColumns()[target]);
   if (!compiled.ok()) return Error("columns." + name, compiled.status().message());
   columns.push_back({target, std::move(compiled).value()});
@@ -173,7 +174,8 @@ Status TableMapper::Impl::CompileColumns(std::vector<bool>* used) {
 Status TableMapper::Impl::CompileWhere(std::vector<bool>* used) {
   if (config.where.empty()) return base::Ok();
   std::vector<std::string> found;
-  TypeContext types{config.where, &context.schema, config.origin, context.table_ordinal, used, &found};
+  TypeContext types{config.where, &context.schema, config.origin,   context.table_ordinal,
+                    used,         &found,          context.buckets, context.flavour};
   auto parsed = Parse(config.where);
   if (!parsed.ok()) return Error("where", parsed.status().message());
   where = std::move(parsed).value();
