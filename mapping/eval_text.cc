@@ -47,6 +47,14 @@ std::size_t NthFromRight(std::string_view s, std::string_view part, std::uint64_
   return hit;
 }
 
+// "::" in ":::" is found at another place from the left than from the right.
+bool OverlapsItself(std::string_view part) {
+  for (std::size_t length = 1; length < part.size(); ++length) {
+    if (part.starts_with(part.substr(part.size() - length))) return true;
+  }
+  return false;
+}
+
 // % any characters, _ one, a backslash before a character that one. Backtracks to the last % only, which is enough.
 bool IsLike(const Type& type, std::string_view s, std::string_view pattern) {
   std::size_t at = 0;
@@ -158,6 +166,9 @@ bool Evaluator::EvalSubstringIndex(const Expr& expr, Val* out) {
   *out = Val::Bytes({});
   if (wanted == 0 || part.bytes.empty()) return true;
   *out = s;
+  if (wanted < 0 && OverlapsItself(part.bytes)) {
+    return Bad("SUBSTRING_INDEX from the end with a separator that overlaps itself");
+  }
   auto n = wanted < 0 ? 0 - static_cast<std::uint64_t>(wanted) : static_cast<std::uint64_t>(wanted);
   if (n > s.bytes.size()) return true;
   std::size_t hit = wanted > 0 ? NthFromLeft(s.bytes, part.bytes, n) : NthFromRight(s.bytes, part.bytes, n);

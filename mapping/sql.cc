@@ -94,7 +94,6 @@ std::string_view FunctionName(Op op) {
     case Op::kRight: return "RIGHT";
     case Op::kLower: return "LOWER";
     case Op::kUpper: return "UPPER";
-    case Op::kReplace: return "REPLACE";
     case Op::kHex: return "HEX";
     case Op::kUnhex: return "UNHEX";
     case Op::kLeftPad: return "LPAD";
@@ -121,6 +120,7 @@ class Writer {
       case Op::kTrue: return "TRUE";
       case Op::kFalse: return "FALSE";
       case Op::kNegate: return Number(expr, "(- " + Arg(expr, 0) + ")");
+      case Op::kReplace: return Replace(expr);
       case Op::kBitNot: return "(~ " + Arg(expr, 0) + ")";
       case Op::kLike: return Like(expr);
       case Op::kNot: return "(NOT " + Arg(expr, 0) + ")";
@@ -143,6 +143,20 @@ class Writer {
         return fmt::format("CAST({} AS DECIMAL({},{}))", Arg(expr, 0), expr.type.precision, expr.type.fraction);
       case Op::kToDate: return "CAST(" + Arg(expr, 0) + " AS DATE)";
       case Op::kToDateTime: return fmt::format("CAST({} AS DATETIME({}))", Arg(expr, 0), expr.type.fraction);
+      default: break;
+    }
+    if (expr.op >= Op::kEqual && expr.op <= Op::kNullSafeEqual) {
+      return Compare(Symbol(expr.op), *expr.args[0], *expr.args[1]);
+    }
+    if (Symbol(expr.op).empty()) return Function(expr);
+    const std::string sql = fmt::format("({} {} {})", Arg(expr, 0), Symbol(expr.op), Arg(expr, 1));
+    // MariaDB has a rest of -0.00.
+    return Number(expr, expr.op == Op::kModulo && expr.type.kind == Kind::kDecimal ? "(" + sql + " + 0)" : sql);
+  }
+
+ private:
+  std::string Function(const Expr& expr) const {
+    switch (expr.op) {
       case Op::kLocate:
       case Op::kSign:
       case Op::kCharLength:
@@ -174,16 +188,10 @@ class Writer {
         return Typed(expr, store::BucketSql(Arg(expr, 0), Arg(expr, 1), static_cast<std::uint32_t>(expr.number)));
       case Op::kJsonObject: return JsonObject(expr);
       case Op::kComposeId: return ComposeId(expr);
-      default: break;
+      default: return Call(FunctionName(expr.op), expr);
     }
-    if (std::string_view name = FunctionName(expr.op); !name.empty()) return Call(name, expr);
-    if (expr.op >= Op::kEqual && expr.op <= Op::kNullSafeEqual) {
-      return Compare(Symbol(expr.op), *expr.args[0], *expr.args[1]);
-    }
-    return Number(expr, fmt::format("({} {} {})", Arg(expr, 0), Symbol(expr.op), Arg(expr, 1)));
   }
 
- private:
   std::string Arg(const Expr& expr, std::size_t i) const { return Write(*expr.args[i]); }
 
   std::string Call(std::string_view name, const Expr& expr) const {
@@ -204,6 +212,13 @@ class Writer {
                        : expr.args[0]->type.kind == Kind::kBinary ? BinaryLiteral(" ")
                                                                   : TextLiteral(" ");
     return fmt::format("TRIM({} {} FROM {})", side, part, Arg(expr, 0));
+  }
+
+  // MariaDB does not look at the third argument when there is nothing to replace.
+  std::string Replace(const Expr& expr) const {
+    std::string sql = Call("REPLACE", expr);
+    if (!expr.args[2]->type.nullable) return sql;
+    return fmt::format("(CASE WHEN {} IS NULL THEN NULL ELSE {} END)", Arg(expr, 2), sql);
   }
 
   std::string Like(const Expr& expr) const {

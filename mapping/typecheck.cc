@@ -236,9 +236,18 @@ Status TypeChecker::Call(ExprPtr* slot) {
   return base::Ok();
 }
 
+void TypeChecker::NoteCollation(const Expr& expr) const {
+  if (expr.op != Op::kColumn) return;
+  const mysql::Column& column = c_.schema->columns[expr.column];
+  if (column.collation.empty() || column.collation.ends_with("_bin")) return;
+  Note(column.name + " is compared by its bytes, not by " + column.collation + ": case and trailing spaces count");
+}
+
 Status TypeChecker::Comparable(ExprPtr* a, ExprPtr* b) {
   Kind left = (*a)->type.kind;
   Kind right = (*b)->type.kind;
+  if (left == Kind::kText) NoteCollation(**a);
+  if (right == Kind::kText) NoteCollation(**b);
   if (left == Kind::kNull || right == Kind::kNull) return base::Ok();
   for (auto [time, text] : {std::pair{a, b}, std::pair{b, a}}) {
     if (!IsTemporal((*time)->type.kind) || (*text)->op != Op::kTextLiteral) continue;

@@ -53,6 +53,7 @@ class TypeChecker {
   base::Status DecimalLiteral(Expr* expr);
   base::Status Column(Expr* expr);
   base::Status Call(ExprPtr* expr);
+  void NoteCollation(const Expr& expr) const;
   base::Status Comparable(ExprPtr* a, ExprPtr* b);
   base::Status Compare(Expr* expr);
   base::Status Logic(Expr* expr);

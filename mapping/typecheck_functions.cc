@@ -121,6 +121,7 @@ Status TypeChecker::ConcatWs(Expr* expr) {
 
 Status TypeChecker::Like(Expr* expr) {
   SL_TRY(NeedSameStrings(*expr));
+  NoteCollation(*expr->args[0]);
   const Expr& pattern = *expr->args[1];
   if (!pattern.type.is_literal) return Error(pattern, "the pattern of LIKE must be a literal");
   std::size_t escapes = pattern.text.size() - (pattern.text.find_last_not_of('\\') + 1);
@@ -232,6 +233,12 @@ Status TypeChecker::SubstringLike(Expr* expr) {
 Status TypeChecker::StringFunction(Expr* expr) {
   SL_TRY(NeedSameStrings(*expr));
   const Type& a = expr->args[0]->type;
+  if (const Expr& s = *expr->args[0]; expr->op == Op::kLength && s.op == Op::kColumn) {
+    const mysql::Column& column = c_.schema->columns[s.column];
+    if (column.is_text() && !column.charset.starts_with("utf8") && column.charset != "ascii") {
+      Note("LENGTH counts the bytes of " + column.name + " as UTF-8, not as " + column.charset);
+    }
+  }
   if (expr->op == Op::kCharLength || expr->op == Op::kLength) {
     bool nullable = expr->type.nullable;
     SetInteger(&expr->type, false, 0, a.bytes_max);

@@ -231,7 +231,7 @@ TEST_P(MappingProperties, EvaluatorAndServerAgree) {
   testing::LoadTimeZones(*session_);
   MakeTable(wanted > kCasesDefault ? kRowsMany : kRowsDefault);
   if (HasFatalFailure()) return;
-  std::mt19937_64 random(1);
+  std::mt19937_64 random(static_cast<std::uint64_t>(GTEST_FLAG_GET(random_seed)) + 1);  // GTEST_RANDOM_SEED chooses it
   std::vector<Function> entries(Functions().begin(), Functions().end());
   entries.insert(entries.end(), Operators().begin(), Operators().end());
   for (const Function& function : entries) {
