@@ -1,6 +1,7 @@
 // Names, CASE, calls and casts.
 #include <array>
 
+#include "mapping/decimal.h"
 #include "mapping/functions.h"
 #include "mapping/parser_impl.h"
 
@@ -9,9 +10,6 @@ namespace shardlift::mapping {
 using base::Status;
 
 namespace {
-
-constexpr unsigned kDecimalDigitsMax = 38;
-constexpr unsigned kDecimalScaleMax = 30;
 
 // Words that cannot be column names without back-ticks.
 constexpr std::array<std::string_view, 26> kKeyWords = {

@@ -23,7 +23,7 @@ constexpr std::pair<FunctionGroup, std::string_view> kGroups[] = {{FunctionGroup
                                                                   {FunctionGroup::kIdentity, "Identity"}};
 
 // For a cell of a table.
-std::string Cell(std::string_view text) {
+std::string Escaped(std::string_view text) {
   std::string cell;
   for (char c : text) {
     if (c == '|') cell.push_back('\\');
@@ -32,14 +32,14 @@ std::string Cell(std::string_view text) {
   return cell;
 }
 
-std::string Code(std::string_view text) { return text.empty() ? "" : "`" + Cell(text) + "`"; }
+std::string Code(std::string_view text) { return text.empty() ? "" : "`" + Escaped(text) + "`"; }
 
 std::string Row(const Function& function) {
-  std::string meaning = Cell(function.meaning);
+  std::string meaning = Escaped(function.meaning);
   if (function.difference == "as =") {
     meaning += fmt::format("{}compares as = does", meaning.empty() ? "" : "; ");
   } else if (!function.difference.empty()) {
-    meaning += fmt::format("{}*{}*", meaning.empty() ? "" : ". ", Cell(function.difference));
+    meaning += fmt::format("{}*{}*", meaning.empty() ? "" : ". ", Escaped(function.difference));
   }
   return fmt::format("| {} | {} | {} | {} |\n", Code(function.syntax), meaning, Code(function.example),
                      Code(function.result));

@@ -11,7 +11,7 @@ namespace {
 using mysql::ColumnType;
 using mysql::Value;
 
-TableContext Context(mysql::TableSchema schema) { return {std::move(schema), mysql::Flavour::kMySql, 9, 4096}; }
+TableContext OfMySql(mysql::TableSchema schema) { return {std::move(schema), mysql::Flavour::kMySql, 9, 4096}; }
 
 std::string HowOf(const ReverseMapper& reverse, std::string_view column) {
   for (const ColumnReverse& each : reverse.columns()) {
@@ -21,17 +21,17 @@ std::string HowOf(const ReverseMapper& reverse, std::string_view column) {
 }
 
 TEST(ReverseMapper, SampleMappings_OneWayColumnsAreNamedWithTheirReason) {
-  auto im = ReverseMapper::Compile(testing::LoadMappingFile("im"), Context(testing::ImTable()));
+  auto im = ReverseMapper::Compile(testing::LoadMappingFile("im"), OfMySql(testing::ImTable()));
   ASSERT_TRUE(im.ok()) << im.status().message();
   EXPECT_TRUE((*im)->inverts());
   EXPECT_EQ(HowOf(**im, "id"), "from owner_key");
   EXPECT_EQ(HowOf(**im, "mtime"), "from ext");
-  auto push = ReverseMapper::Compile(testing::LoadMappingFile("push"), Context(testing::PushTable()));
+  auto push = ReverseMapper::Compile(testing::LoadMappingFile("push"), OfMySql(testing::PushTable()));
   ASSERT_TRUE(push.ok()) << push.status().message();
   EXPECT_FALSE((*push)->inverts());
   EXPECT_EQ(HowOf(**push, "read_at"), "one-way: status: a condition chooses between values");
   EXPECT_EQ(HowOf(**push, "params"), "from ext");
-  auto notice = ReverseMapper::Compile(testing::LoadMappingFile("notice"), Context(testing::NoticeTable()));
+  auto notice = ReverseMapper::Compile(testing::LoadMappingFile("notice"), OfMySql(testing::NoticeTable()));
   ASSERT_TRUE(notice.ok()) << notice.status().message();
   EXPECT_EQ(HowOf(**notice, "username"), "one-way: account_key: upper and lower case are lost");
   EXPECT_EQ(HowOf(**notice, "title"), "one-way: body: its parts run into each other");
@@ -70,9 +70,9 @@ TEST_P(ReverseOf, GivesTheLegacyValue) {
     if (std::string_view(target) != GetParam().target) config.columns.emplace_back(target, expression);
   }
   config.columns.emplace_back(GetParam().target, GetParam().expression);
-  auto forward = TableMapper::Compile(config, Context(schema));
+  auto forward = TableMapper::Compile(config, OfMySql(schema));
   ASSERT_TRUE(forward.ok()) << forward.status().message();
-  auto reverse = ReverseMapper::Compile(config, Context(schema));
+  auto reverse = ReverseMapper::Compile(config, OfMySql(schema));
   ASSERT_TRUE(reverse.ok()) << reverse.status().message();
   EXPECT_EQ((*reverse)->columns()[1].inverts, GetParam().inverts) << HowOf(**reverse, "x");
   MapScratchPtr scratch = NewMapScratch();
@@ -126,8 +126,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"sent_at", "FROM_UNIXTIME(x / 1000)", Int(), Value::Int(1700000000123), false}));
 
 TEST(ReverseMapper, ValueThatNoLegacyRowGives_IsABadValue) {
-  auto reverse = ReverseMapper::Compile(testing::LoadMappingFile("im"), Context(testing::ImTable()));
-  auto forward = TableMapper::Compile(testing::LoadMappingFile("im"), Context(testing::ImTable()));
+  auto reverse = ReverseMapper::Compile(testing::LoadMappingFile("im"), OfMySql(testing::ImTable()));
+  auto forward = TableMapper::Compile(testing::LoadMappingFile("im"), OfMySql(testing::ImTable()));
   ASSERT_TRUE(reverse.ok() && forward.ok());
   MapScratchPtr scratch = NewMapScratch();
   MappedRow mapped;
