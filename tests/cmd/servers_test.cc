@@ -237,8 +237,9 @@ TEST_F(CommandsTest, PlanExplainsWhatBecomesOfEachColumn) {
   EXPECT_EQ(im["owner_key"][0]["encoding"], "8 bytes, big-endian");
   EXPECT_THAT(RunProgram({"plan", "--explain-mapping", "-c", JobPath()}).out,
               AllOf(HasSubstr("mapping notice: 1 table"), HasSubstr("lossy: LOWER drops upper case"),
-                    HasSubstr("risk: username"), HasSubstr("unique key PRIMARY of NOT NULL columns"),
-                    HasSubstr("next: shardlift")));
+                    HasSubstr("risk: username"), HasSubstr("all columns can be computed back"),
+                    HasSubstr("username (account_key: upper and lower case"),
+                    HasSubstr("unique key PRIMARY of NOT NULL columns"), HasSubstr("next: shardlift")));
 
   // All problems of all tables, not the first one only.
   OnSource(0, "ALTER TABLE im_0.msg_03 ADD COLUMN colour INT, ADD COLUMN size INT");
