@@ -66,15 +66,16 @@ bool Evaluator::EvalFromUnixTime(const Expr& expr, Val* out) {
   Int128 number = 0;
   if (!EvalScaled(*expr.args[0], digits, &number, &null)) return false;
   if (null) return *out = Val(), true;
-  const Int128 unit = PowerOfTen(digits);
+  const std::int64_t unit = static_cast<std::int64_t>(PowerOfTen(digits));
   constexpr Int128 kSecondsMax = Int128{1} << 40;  // FormatSeconds knows the exact end
   std::string& text = pool_.New();
   text.resize(kDateTimeBytes + (digits == 0 ? 0 : 1 + digits), '.');
-  if (number < 0 || number / unit > kSecondsMax ||
-      !FormatSeconds(static_cast<std::int64_t>(number / unit), text.data())) {
+  const bool small = number >= 0 && number <= kSecondsMax * unit;
+  const std::int64_t scaled = small ? static_cast<std::int64_t>(number) : -1;
+  if (!small || !FormatSeconds(scaled / unit, text.data())) {
     return Bad("seconds outside 1970 to 9999 under FROM_UNIXTIME");
   }
-  if (digits > 0) PutDigits(static_cast<std::int64_t>(number % unit), kDateTimeBytes + 1, digits, &text);
+  if (digits > 0) PutDigits(scaled % unit, kDateTimeBytes + 1, digits, &text);
   *out = Val::Bytes(text);
   return true;
 }

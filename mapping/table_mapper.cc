@@ -48,7 +48,10 @@ void AppendLength(std::uint32_t length, std::string* out) {
 }
 
 void Pack(const std::vector<Val>& fields, std::string* out) {
+  std::size_t bytes = 0;
+  for (const Val& field : fields) bytes += 4 + field.bytes.size();
   out->clear();
+  out->reserve(bytes);
   for (const Val& field : fields) {
     AppendLength(field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size()), out);
     if (!field.null) out->append(field.bytes);

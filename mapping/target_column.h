@@ -29,6 +29,7 @@ class TargetExpression {
 
   const store::TargetColumn* target_;
   ExprPtr expr_;
+  std::string constant_;  // the text of an integer literal; empty for anything else
 };
 
 }  // namespace shardlift::mapping

@@ -74,7 +74,7 @@ void MappingProperties::MakeTable(std::size_t rows) {
   UseFreshDatabase("properties");
   Sql(testing::MatrixDdl("properties.msg_07"));
   Sql("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION'");  // zero dates are boundaries, too
-  std::mt19937_64 random(20240229);
+  std::mt19937_64 random(static_cast<std::uint64_t>(GTEST_FLAG_GET(random_seed)) + 20240229);
   std::string values;
   for (std::size_t id = 0; id < rows; ++id) {
     values += (values.empty() ? "(" : ",(") + std::to_string(id);

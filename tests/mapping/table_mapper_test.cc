@@ -48,10 +48,10 @@ TEST(TableMapper, Im) {
   std::string key("\0\0\0\0\0\0\0M", 8);
   EXPECT_EQ(out.owner_key, key);
   std::uint64_t msg_id = (1ull << 56) | (9ull << 40) | 77;
-  EXPECT_THAT(
-      testing::Unpack(out),
-      ElementsAre(std::to_string(bucket), "1", "39", "im:39:500", "2023-10-01 00:00:00.000000", std::to_string(msg_id),
-                  "1", "500", "3", "0", "\xE4\xBD\xA0\xE5\xA5\xBD", R"({"mtime": 5})", "1", "1", "1", "9", key));
+  EXPECT_THAT(testing::Unpack(out),
+              ElementsAre(std::to_string(bucket), "1", "39", "im:39:500", "2023-10-01 00:00:00.000000",
+                          std::to_string(msg_id), "1", "500", "3", "0", "\xE4\xBD\xA0\xE5\xA5\xBD", R"({"mtime": 5})",
+                          "1", "NULL", "NULL", "NULL", "1", "1", "9", key));
   EXPECT_THAT(mapper->lossy_notes(), Contains("columns.msg_id: COMPOSE_ID: ids below 0 or from 2^40 on are bad values "
                                               "(checked at run time)"));
   EXPECT_EQ(mapper->sql().order_by, "`id`");
