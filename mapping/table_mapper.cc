@@ -41,20 +41,15 @@ bool IsFilledByTheTool(std::string_view column) {
   return std::find(std::begin(kFilledByTheTool), std::end(kFilledByTheTool), column) != std::end(kFilledByTheTool);
 }
 
-void AppendLength(std::uint32_t length, std::string* out) {
-  char bytes[4];
-  for (unsigned i = 0; i < 4; ++i) bytes[i] = static_cast<char>(length >> (8 * i));
-  out->append(bytes, sizeof(bytes));
-}
-
 void Pack(const std::vector<Val>& fields, std::string* out) {
   std::size_t bytes = 0;
-  for (const Val& field : fields) bytes += 4 + field.bytes.size();
-  out->clear();
-  out->reserve(bytes);
+  for (const Val& field : fields) bytes += 4 + (field.null ? 0 : field.bytes.size());
+  out->resize(bytes);
+  char* at = out->data();
   for (const Val& field : fields) {
-    AppendLength(field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size()), out);
-    if (!field.null) out->append(field.bytes);
+    const std::uint32_t length = field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size());
+    for (unsigned i = 0; i < 4; ++i) *at++ = static_cast<char>(length >> (8 * i));
+    if (!field.null) at = std::copy(field.bytes.begin(), field.bytes.end(), at);
   }
 }
 
