@@ -34,6 +34,12 @@ enum class Op : std::uint8_t {
   kDivide,
   kIntDivide,
   kModulo,
+  kBitAnd,
+  kBitOr,
+  kBitXor,
+  kBitNot,
+  kShiftLeft,
+  kShiftRight,
   kEqual,
   kNotEqual,
   kLess,
@@ -43,12 +49,14 @@ enum class Op : std::uint8_t {
   kNullSafeEqual,
   kAnd,
   kOr,
+  kXor,
   kNot,
   kIsNull,
   kIsTrue,
   kIsFalse,
   kIn,          // args[0] IN (args[1..])
   kBetween,     // args[0] BETWEEN args[1] AND args[2]
+  kLike,        // args[0] LIKE args[1], a literal
   kCase,        // when, then, ..., else; the else is always there after parsing
   kSimpleCase,  // operand, then as kCase
   kCoalesce,
@@ -58,27 +66,54 @@ enum class Op : std::uint8_t {
   kToBinary,  // text or integer to its bytes
   kToSigned,
   kToUnsigned,  // from integers (modulo 2^64, as the servers do) or decimal-digit text
+  kToDecimal,   // to type.precision and type.fraction digits; from integers, decimals, decimal-digit text
   kToDateTime,  // to type.fraction digits
+  kToDate,
+  kToCharset,    // as parsed: CONVERT(x USING text)
+  kColumnBytes,  // the stored bytes of a text column
   // Functions of text and binary.
   kConcat,
+  kConcatWs,
   kSubstring,
+  kSubstringIndex,
+  kLocate,
   kLeft,
   kRight,
   kLower,
   kUpper,
-  kTrim,
+  kTrim,  // args[1], if there: what is taken away
   kLeftTrim,
   kRightTrim,
   kReplace,
   kHex,
   kUnhex,
   kLeftPad,
+  kRightPad,
+  kToBase64,
+  kFromBase64,
   kCharLength,
   kLength,
-  // Time, JSON, identity.
+  // Functions of numbers.
+  kAbs,
+  kFloor,
+  kCeiling,
+  kRound,
+  kTruncate,
+  kSign,
+  kGreatest,
+  kLeast,
+  // Time, JSON, hashes, identity.
   kFromUnixTime,
+  kUnixTimestamp,
   kConvertTz,
+  kAddInterval,  // number: the IntervalUnit
+  kTimePart,     // number: the TimePart
   kJsonObject,
+  kJsonExtract,  // args[1..]: the steps of the path, text or integer literals
+  kJsonUnquote,
+  kCrc32,
+  kSha2,    // number: the bits
+  kBucket,  // number: how many
   kTableSuffix,
   kComposeId,
 };
@@ -91,23 +126,30 @@ struct Type {
   bool is_bool = false;      // kInt from a condition: 0 or 1
   bool is_literal = false;
   bool nullable = false;
-  std::uint8_t fraction = 0;  // kDateTime, kTime: digits; kDecimal: scale
-  Int128 min = 0;             // kInt: bounds that follow from column types
+  std::uint8_t fraction = 0;   // kDateTime, kTime: digits; kDecimal: scale
+  std::uint8_t precision = 0;  // kDecimal: digits in all
+  Int128 min = 0;              // kInt: bounds that follow from column types
   Int128 max = 0;
   std::uint64_t bytes_max = 0;  // kText (UTF-8), kBinary, kJson, kDecimal: longest value
 };
+
+enum class IntervalUnit : std::uint8_t { kMicrosecond, kSecond, kMinute, kHour, kDay, kWeek, kMonth, kQuarter, kYear };
+enum class TimePart : std::uint8_t { kYear, kMonth, kDay, kHour, kMinute, kSecond, kMicrosecond };
+
+struct ZonePair;  // zones.h
 
 struct Expr {
   Op op = Op::kNull;
   Type type;
   std::size_t place = 0;  // byte offset in the expression's text, for the caret
   std::vector<std::unique_ptr<Expr>> args;
-  std::string text;          // name, or literal bytes; kConvertTz: unused
-  std::uint64_t number = 0;  // kIntLiteral: magnitude; kComposeId: the upper bits
-  bool is_negative = false;  // kIntLiteral
-  bool is_not = false;       // kIn, kBetween, kIsNull, kIsTrue, kIsFalse: NOT was written
-  std::int64_t seconds = 0;  // kConvertTz: what is added
-  std::size_t column = 0;    // kColumn
+  std::string text;                       // name, or literal bytes
+  std::uint64_t number = 0;               // kIntLiteral: magnitude; kComposeId: the upper bits
+  bool is_negative = false;               // kIntLiteral, kDecimalLiteral; kAddInterval: it is taken away
+  bool is_not = false;                    // kIn, kBetween, kLike, kIsNull, kIsTrue, kIsFalse: NOT was written
+  std::int64_t seconds = 0;               // kConvertTz with offsets: what is added
+  std::shared_ptr<const ZonePair> zones;  // kConvertTz with names
+  std::size_t column = 0;                 // kColumn
 };
 using ExprPtr = std::unique_ptr<Expr>;
 

@@ -17,19 +17,6 @@ constexpr std::array<std::uint16_t, 32> kLatin1High = {0x20AC, 0x0081, 0x201A, 0
                                                        0x0090, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
                                                        0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x009D, 0x017E, 0x0178};
 
-void AppendCodePoint(std::uint32_t c, std::string* out) {
-  if (c < 0x80) {
-    out->push_back(static_cast<char>(c));
-  } else if (c < 0x800) {
-    out->push_back(static_cast<char>(0xC0 | (c >> 6)));
-    out->push_back(static_cast<char>(0x80 | (c & 0x3F)));
-  } else {
-    out->push_back(static_cast<char>(0xE0 | (c >> 12)));
-    out->push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3F)));
-    out->push_back(static_cast<char>(0x80 | (c & 0x3F)));
-  }
-}
-
 constexpr std::size_t kGbkRow = 0x100;
 
 // Code points by (first byte - 0x80) * 256 + second byte; 0: undefined.
@@ -66,7 +53,7 @@ bool AppendGbk(std::string_view bytes, std::string* out) {
     if (++i == bytes.size()) return false;
     std::uint16_t c = table[(first - 0x80u) * kGbkRow + static_cast<unsigned char>(bytes[i])];
     if (c == 0) return false;
-    AppendCodePoint(c, out);
+    AppendCharacter(c, out);
   }
   return true;
 }
@@ -74,7 +61,7 @@ bool AppendGbk(std::string_view bytes, std::string* out) {
 void AppendLatin1(std::string_view bytes, std::string* out) {
   for (char byte : bytes) {
     auto c = static_cast<unsigned char>(byte);
-    AppendCodePoint(c >= 0x80 && c < 0xA0 ? kLatin1High[c - 0x80u] : c, out);
+    AppendCharacter(c >= 0x80 && c < 0xA0 ? kLatin1High[c - 0x80u] : c, out);
   }
 }
 
@@ -140,6 +127,7 @@ Charset FindCharset(std::string_view name) {
 
 std::uint64_t Utf8Expansion(Charset charset) {
   switch (charset) {
+    case Charset::kUnsupported:  // read by tables (shown_charset.h): one byte gives at most three
     case Charset::kLatin1: return 3;
     case Charset::kGbk: return 2;  // two bytes give at most three
     default: return 1;
@@ -210,6 +198,17 @@ bool HasCasedNonAscii(std::string_view utf8) {
     at += length;
   }
   return false;
+}
+
+void AppendCharacter(std::uint32_t code_point, std::string* out) {
+  if (code_point < 0x80) {
+    out->push_back(static_cast<char>(code_point));
+    return;
+  }
+  const int tail = code_point < 0x800 ? 1 : code_point < 0x10000 ? 2 : 3;
+  static constexpr std::array<unsigned, 4> kLead = {0, 0xC0, 0xE0, 0xF0};
+  out->push_back(static_cast<char>(kLead[static_cast<std::size_t>(tail)] | code_point >> (6 * tail)));
+  for (int i = tail - 1; i >= 0; --i) out->push_back(static_cast<char>(0x80 | ((code_point >> (6 * i)) & 0x3F)));
 }
 
 int HexDigit(char c) {

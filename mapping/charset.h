@@ -34,6 +34,8 @@ bool IsUtf8(std::string_view bytes);
 std::size_t CountCharacters(std::string_view utf8);
 // Byte offset of character `n` of valid UTF-8; size() if it has fewer.
 std::size_t CharacterOffset(std::string_view utf8, std::uint64_t n);
+// Appends the UTF-8 of a code point.
+void AppendCharacter(std::uint32_t code_point, std::string* out);
 // True if the text has a non-ASCII character that has, or may get, a case: LOWER and UPPER of such text differ
 // between servers and versions.
 bool HasCasedNonAscii(std::string_view utf8);

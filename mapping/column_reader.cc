@@ -77,9 +77,9 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column) {
     return type;
   }
   if (column.is_text()) {
-    if (FindCharset(column.charset) == Charset::kUnsupported) {
+    if (FindCharset(column.charset) == Charset::kUnsupported && FindCharsetTable(column.charset) == nullptr) {
       return Status(Code::kUsage, "column " + column.name + " has character set " + column.charset +
-                                      "; supported are utf8mb4, utf8mb3, ascii, latin1 and gbk");
+                                      ", which expressions do not support; put it under \"ignore\"");
     }
     type.kind = Kind::kText;
     type.bytes_max = TextBytesMax(column);
@@ -107,8 +107,7 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column) {
       return type;
     case ColumnType::kDecimal:
       if (IsZerofill(column)) break;
-      type.kind = Kind::kDecimal;
-      type.bytes_max = column.precision + 3u;
+      SetDecimal(&type, column.precision, column.fraction);
       return type;
     default: break;
   }
@@ -117,7 +116,9 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column) {
 }
 
 ColumnReader::ColumnReader(const mysql::Column& column) : type_(column.type), members_(column.members) {
-  if (column.is_text()) charset_ = FindCharset(column.charset);
+  if (!column.is_text()) return;
+  charset_ = FindCharset(column.charset);
+  if (charset_ == Charset::kUnsupported) table_ = FindCharsetTable(column.charset);
 }
 
 const char* ColumnReader::ReadMembers(std::uint64_t mask, StringPool& pool, Val* out) const {
@@ -157,7 +158,9 @@ const char* ColumnReader::Read(const mysql::Value& value, StringPool& pool, Val*
   }
   if (IsPassThrough(charset_)) return nullptr;
   std::string& text = pool.New();
-  if (!AppendUtf8(charset_, value.bytes, &text)) return "bytes that its character set does not have";
+  const bool known =
+      table_ != nullptr ? AppendTableText(*table_, value.bytes, &text) : AppendUtf8(charset_, value.bytes, &text);
+  if (!known) return "bytes that its character set does not have";
   *out = Val::Bytes(text);
   return nullptr;
 }

@@ -11,6 +11,7 @@
 
 #include "mapping/ast.h"
 #include "mapping/charset.h"
+#include "mapping/shown_charset.h"
 #include "mysql/schema.h"
 #include "mysql/value.h"
 
@@ -61,6 +62,7 @@ class ColumnReader {
 
   mysql::ColumnType type_;
   Charset charset_ = Charset::kUtf8;
+  const CharsetTable* table_ = nullptr;  // for character sets beside those of charset.h
   std::vector<std::string> members_;
 };
 

@@ -1,5 +1,7 @@
 #include "mapping/datetime.h"
 
+#include <algorithm>
+
 namespace shardlift::mapping {
 
 namespace {
@@ -60,14 +62,19 @@ int CanonicalFraction(std::string_view text) {
   return Number(text, kDateTimeBytes + 1, digits) < 0 ? -1 : static_cast<int>(digits);
 }
 
+std::int64_t SecondsOfDate(std::string_view text) {
+  return DaysFromCivil(Number(text, 0, 4), Number(text, 5, 2), Number(text, 8, 2)) * kSecondsPerDay;
+}
+
+std::int64_t SecondsOfFirstYear() { return DaysFromCivil(1, 1, 1) * kSecondsPerDay; }
+
 std::int64_t SecondsOf(std::string_view text) {
-  std::int64_t days = DaysFromCivil(Number(text, 0, 4), Number(text, 5, 2), Number(text, 8, 2));
-  return days * kSecondsPerDay + std::int64_t{3600} * Number(text, 11, 2) + std::int64_t{60} * Number(text, 14, 2) +
+  return SecondsOfDate(text) + std::int64_t{3600} * Number(text, 11, 2) + std::int64_t{60} * Number(text, 14, 2) +
          Number(text, 17, 2);
 }
 
 bool FormatSeconds(std::int64_t seconds, char* out) {
-  static const std::int64_t kFirst = DaysFromCivil(1, 1, 1) * kSecondsPerDay;
+  static const std::int64_t kFirst = SecondsOfFirstYear();
   static const std::int64_t kEnd = DaysFromCivil(10000, 1, 1) * kSecondsPerDay;
   if (seconds < kFirst || seconds >= kEnd) return false;
   std::int64_t days = seconds / kSecondsPerDay;
@@ -94,6 +101,21 @@ bool FormatSeconds(std::int64_t seconds, char* out) {
   Put(out + 14, rest / 60 % 60, 2);
   out[16] = ':';
   Put(out + 17, rest % 60, 2);
+  return true;
+}
+
+bool AddMonths(std::int64_t months, char* text) {
+  const std::string_view date(text, kDateBytes);
+  constexpr std::int64_t kMonthsMax = 12 * 10000;
+  if (months > kMonthsMax || months < -kMonthsMax) return false;
+  const std::int64_t total = Number(date, 0, 4) * 12 + Number(date, 5, 2) - 1 + months;
+  const auto year = static_cast<int>(total / 12);
+  const auto month = static_cast<int>(total % 12) + 1;
+  if (total < 12 || year > 9999) return false;
+  const int day = std::min(Number(date, 8, 2), DaysInMonth(year, month));
+  Put(text, year, 4);
+  Put(text + 5, month, 2);
+  Put(text + 8, day, 2);
   return true;
 }
 

@@ -1,23 +1,16 @@
 #include "mapping/eval.h"
 
+#include <algorithm>
 #include <charconv>
-#include <limits>
 
-#include "mapping/datetime.h"
+#include "base/check.h"
+#include "mapping/decimal.h"
 
 namespace shardlift::mapping {
 
 namespace {
 
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
-
 bool IsTemporal(Kind kind) { return kind == Kind::kDateTime || kind == Kind::kDate; }
-
-bool FitsIn(const Type& type, Int128 value) {
-  return type.is_unsigned ? value >= 0 && value <= kUnsignedMax : value >= kSignedMin && value <= kSignedMax;
-}
 
 // Shorter texts of the same moment stand for zeros behind: '2023-01-02' = '2023-01-02 00:00:00.000'.
 int CompareTimes(std::string_view a, std::string_view b) {
@@ -28,6 +21,21 @@ int CompareTimes(std::string_view a, std::string_view b) {
     if (x != y) return x < y ? -1 : 1;
   }
   return 0;
+}
+
+// The checker has seen to it that both fit when brought to one scale.
+Int128 Scaled(const Type& type, const Val& value, unsigned scale) {
+  if (type.kind == Kind::kInt) return IntegerOf(type, value) * PowerOfTen(scale);
+  Int128 number = 0;
+  SL_CHECK(ParseDecimal(value.bytes, scale, &number));
+  return number;
+}
+
+int CompareDecimals(const Type& a_type, const Val& a, const Type& b_type, const Val& b) {
+  unsigned scale = std::max(a_type.fraction, b_type.fraction);
+  Int128 x = Scaled(a_type, a, scale);
+  Int128 y = Scaled(b_type, b, scale);
+  return x < y ? -1 : x > y ? 1 : 0;
 }
 
 bool Holds(Op op, int order) {
@@ -52,6 +60,7 @@ Int128 IntegerOf(const Type& type, const Val& value) {
 }
 
 int CompareValues(const Type& a_type, const Val& a, const Type& b_type, const Val& b) {
+  if (a_type.kind == Kind::kDecimal || b_type.kind == Kind::kDecimal) return CompareDecimals(a_type, a, b_type, b);
   if (a_type.kind == Kind::kInt) {
     Int128 x = IntegerOf(a_type, a);
     Int128 y = IntegerOf(b_type, b);
@@ -80,6 +89,7 @@ bool Evaluator::Eval(const Expr& expr, Val* out) {
   switch (expr.op) {
     case Op::kColumn: return EvalColumn(expr, out);
     case Op::kIntLiteral: *out = Val::Bits(expr.is_negative ? 0 - expr.number : expr.number); return true;
+    case Op::kDecimalLiteral:
     case Op::kTextLiteral:
     case Op::kBinaryLiteral: *out = Val::Bytes(expr.text); return true;
     case Op::kNull: *out = Val(); return true;
@@ -89,8 +99,15 @@ bool Evaluator::Eval(const Expr& expr, Val* out) {
     case Op::kAdd:
     case Op::kSubtract:
     case Op::kMultiply:
+    case Op::kDivide:
     case Op::kIntDivide:
     case Op::kModulo: return EvalArithmetic(expr, out);
+    case Op::kBitAnd:
+    case Op::kBitOr:
+    case Op::kBitXor:
+    case Op::kBitNot:
+    case Op::kShiftLeft:
+    case Op::kShiftRight: return EvalBits(expr, out);
     case Op::kEqual:
     case Op::kNotEqual:
     case Op::kLess:
@@ -100,6 +117,7 @@ bool Evaluator::Eval(const Expr& expr, Val* out) {
     case Op::kNullSafeEqual: return EvalComparison(expr, out);
     case Op::kAnd:
     case Op::kOr: return EvalLogic(expr, out);
+    case Op::kXor: return EvalXor(expr, out);
     case Op::kNot:
     case Op::kIsNull:
     case Op::kIsTrue:
@@ -114,9 +132,60 @@ bool Evaluator::Eval(const Expr& expr, Val* out) {
     case Op::kToBinary: return Eval(*expr.args[0], out);
     case Op::kToSigned:
     case Op::kToUnsigned: return EvalToSigned(expr, out);
-    case Op::kToDateTime: return EvalToDateTime(expr, out);
+    case Op::kToDecimal: return EvalToDecimal(expr, out);
+    case Op::kColumnBytes: return EvalColumnBytes(expr, out);
+    default: return EvalFunction(expr, out);
+  }
+}
+
+bool Evaluator::EvalFunction(const Expr& expr, Val* out) {
+  switch (expr.op) {
+    case Op::kAbs:
+    case Op::kFloor:
+    case Op::kCeiling:
+    case Op::kRound:
+    case Op::kTruncate:
+    case Op::kSign: return EvalNumberFunction(expr, out);
+    case Op::kGreatest:
+    case Op::kLeast: return EvalExtreme(expr, out);
+    case Op::kToDateTime:
+    case Op::kToDate:
+    case Op::kFromUnixTime:
+    case Op::kUnixTimestamp:
+    case Op::kConvertTz:
+    case Op::kAddInterval:
+    case Op::kTimePart: return EvalTime(expr, out);
+    case Op::kHex:
+    case Op::kUnhex:
+    case Op::kToBase64:
+    case Op::kFromBase64:
+    case Op::kCrc32:
+    case Op::kSha2:
+    case Op::kBucket:
+    case Op::kComposeId:
+    case Op::kJsonObject:
+    case Op::kJsonExtract:
+    case Op::kJsonUnquote: return EvalEncoding(expr, out);
     default: return EvalTextFunction(expr, out);
   }
+}
+
+bool Evaluator::EvalColumnBytes(const Expr& expr, Val* out) {
+  const mysql::Value& value = row_[expr.column];
+  if (value.is_absent()) {
+    absent_column_ = static_cast<int>(expr.column);
+    return Bad("a column is not in the row image");
+  }
+  *out = value.is_null() ? Val() : Val::Bytes(value.bytes);
+  return true;
+}
+
+bool Evaluator::EvalXor(const Expr& expr, Val* out) {
+  Val a;
+  Val b;
+  if (!EvalCondition(*expr.args[0], &a) || !EvalCondition(*expr.args[1], &b)) return false;
+  *out = a.null || b.null ? Val() : Val::Bool(a.bits != b.bits);
+  return true;
 }
 
 bool Evaluator::EvalColumn(const Expr& expr, Val* out) {
@@ -127,33 +196,6 @@ bool Evaluator::EvalColumn(const Expr& expr, Val* out) {
   }
   const char* reason = readers_[expr.column].Read(value, pool_, out);
   return reason == nullptr || Bad(reason);
-}
-
-bool Evaluator::EvalArithmetic(const Expr& expr, Val* out) {
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  Int128 x = a.null ? 0 : IntegerOf(expr.args[0]->type, a);
-  Int128 result = -x;
-  if (expr.op != Op::kNegate) {
-    Val b;
-    if (!Eval(*expr.args[1], &b)) return false;
-    if (a.null || b.null) return *out = Val(), true;
-    Int128 y = IntegerOf(expr.args[1]->type, b);
-    switch (expr.op) {
-      case Op::kAdd: result = x + y; break;
-      case Op::kSubtract: result = x - y; break;
-      case Op::kMultiply:
-        if (__builtin_mul_overflow(x, y, &result)) return Bad("the result of an arithmetic expression is out of range");
-        break;
-      default:
-        if (y == 0) return *out = Val(), true;
-        result = expr.op == Op::kModulo ? x % y : x / y;
-    }
-  }
-  if (a.null) return *out = Val(), true;
-  if (!FitsIn(expr.type, result)) return Bad("the result of an arithmetic expression is out of range");
-  *out = Val::Bits(static_cast<std::uint64_t>(result));
-  return true;
 }
 
 bool Evaluator::EvalComparison(const Expr& expr, Val* out) {
@@ -277,43 +319,6 @@ bool Evaluator::EvalToText(const Expr& expr, Val* out) {
   if (kind != Kind::kInt) return true;
   std::string& text = pool_.New();
   AppendInteger(expr.args[0]->type, a, &text);
-  *out = Val::Bytes(text);
-  return true;
-}
-
-bool Evaluator::EvalToSigned(const Expr& expr, Val* out) {
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null || expr.args[0]->type.kind == Kind::kInt) return *out = a, true;
-  const char* end = a.bytes.data() + a.bytes.size();
-  std::from_chars_result parsed{};
-  std::uint64_t bits = 0;
-  if (expr.op == Op::kToUnsigned) {
-    parsed = std::from_chars(a.bytes.data(), end, bits);
-  } else {
-    std::int64_t value = 0;
-    parsed = std::from_chars(a.bytes.data(), end, value);
-    bits = static_cast<std::uint64_t>(value);
-  }
-  if (parsed.ec != std::errc() || parsed.ptr != end) return Bad("text that is not a number in range");
-  *out = Val::Bits(bits);
-  return true;
-}
-
-bool Evaluator::EvalToDateTime(const Expr& expr, Val* out) {
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null) return *out = a, true;
-  std::size_t wanted = kDateTimeBytes + (expr.type.fraction == 0 ? 0u : 1u + expr.type.fraction);
-  if (expr.args[0]->type.kind == Kind::kText) {
-    int digits = CanonicalFraction(a.bytes);
-    if (digits < 0 || digits > expr.type.fraction) return Bad("text that is not a date and time");
-  }
-  if (a.bytes.size() == wanted) return *out = a, true;
-  if (a.bytes.size() > wanted) return Bad("a time with more digits than its column has");
-  static constexpr std::string_view kZeros = "0000-00-00 00:00:00.000000";
-  std::string& text = pool_.New();
-  text.append(a.bytes).append(kZeros.substr(a.bytes.size(), wanted - a.bytes.size()));
   *out = Val::Bytes(text);
   return true;
 }

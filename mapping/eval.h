@@ -32,12 +32,28 @@ class Evaluator {
   int absent_column() const { return absent_column_; }
 
  private:
+  bool EvalFunction(const Expr& expr, Val* out);
   bool Bad(const char* reason) {
     reason_ = reason;
     return false;
   }
   bool EvalColumn(const Expr& expr, Val* out);
+  bool EvalXor(const Expr& expr, Val* out);
+
+  // eval_numbers.cc
   bool EvalArithmetic(const Expr& expr, Val* out);
+  bool EvalDecimal(const Expr& expr, Val* out);
+  bool EvalBits(const Expr& expr, Val* out);
+  bool EvalNumberFunction(const Expr& expr, Val* out);
+  bool EvalExtreme(const Expr& expr, Val* out);
+  bool EvalToDecimal(const Expr& expr, Val* out);
+  // The number of an argument times 10^scale; false for a bad value. *null is set for NULL.
+  bool EvalScaled(const Expr& expr, unsigned scale, Int128* number, bool* null);
+  bool PutDecimal(const Type& type, Int128 value, Val* out);
+  bool PutInteger(const Type& type, Int128 value, Val* out);
+  bool EvalToSigned(const Expr& expr, Val* out);
+
+  // eval.cc
   bool EvalComparison(const Expr& expr, Val* out);
   bool EvalIn(const Expr& expr, Val* out);
   bool EvalBetween(const Expr& expr, Val* out);
@@ -47,26 +63,45 @@ class Evaluator {
   bool EvalSimpleCase(const Expr& expr, Val* out);
   bool EvalCoalesce(const Expr& expr, Val* out);
   bool EvalNullIf(const Expr& expr, Val* out);
-  bool EvalToSigned(const Expr& expr, Val* out);
-  bool EvalToDateTime(const Expr& expr, Val* out);
   bool EvalToText(const Expr& expr, Val* out);
+  bool EvalColumnBytes(const Expr& expr, Val* out);
 
   // eval_text.cc
   bool EvalTextFunction(const Expr& expr, Val* out);
   bool EvalConcat(const Expr& expr, Val* out);
+  bool EvalConcatWs(const Expr& expr, Val* out);
+  bool EvalSubstringIndex(const Expr& expr, Val* out);
+  bool EvalLocate(const Expr& expr, Val* out);
+  bool EvalLike(const Expr& expr, Val* out);
   bool EvalSubstring(const Expr& expr, Val* out);
   bool EvalLeftRight(const Expr& expr, Val* out);
   bool EvalChangeCase(const Expr& expr, Val* out);
   bool EvalTrim(const Expr& expr, Val* out);
   bool EvalReplace(const Expr& expr, Val* out);
+  bool EvalPad(const Expr& expr, Val* out);
+  bool EvalLength(const Expr& expr, Val* out);
+
+  // eval_encoding.cc
+  bool EvalEncoding(const Expr& expr, Val* out);
   bool EvalHex(const Expr& expr, Val* out);
   bool EvalUnhex(const Expr& expr, Val* out);
-  bool EvalLeftPad(const Expr& expr, Val* out);
-  bool EvalLength(const Expr& expr, Val* out);
-  bool EvalFromUnixTime(const Expr& expr, Val* out);
-  bool EvalConvertTz(const Expr& expr, Val* out);
-  bool EvalJsonObject(const Expr& expr, Val* out);
+  bool EvalBase64(const Expr& expr, Val* out);
+  bool EvalHash(const Expr& expr, Val* out);
+  bool EvalBucket(const Expr& expr, Val* out);
   bool EvalComposeId(const Expr& expr, Val* out);
+  bool EvalJsonObject(const Expr& expr, Val* out);
+  bool EvalJsonExtract(const Expr& expr, Val* out);
+  bool EvalJsonUnquote(const Expr& expr, Val* out);
+
+  // eval_time.cc
+  bool EvalTime(const Expr& expr, Val* out);
+  bool EvalToDateTime(const Expr& expr, Val* out);
+  bool EvalToDate(const Expr& expr, Val* out);
+  bool EvalFromUnixTime(const Expr& expr, Val* out);
+  bool EvalUnixTimestamp(const Expr& expr, Val* out);
+  bool EvalConvertTz(const Expr& expr, Val* out);
+  bool EvalAddInterval(const Expr& expr, Val* out);
+  bool EvalTimePart(const Expr& expr, Val* out);
 
   std::span<const mysql::Value> row_;
   std::span<const ColumnReader> readers_;

@@ -1,15 +1,11 @@
-// Functions of text, time, JSON and identity.
+// Functions of text.
 #include <limits>
 
-#include "mapping/datetime.h"
 #include "mapping/eval.h"
-#include "mapping/json_check.h"
 
 namespace shardlift::mapping {
 
 namespace {
-
-constexpr std::uint64_t kComposeIdMax = (1ull << 40) - 1;
 
 std::uint64_t Length(const Type& type, std::string_view s) {
   return type.kind == Kind::kText ? CountCharacters(s) : s.size();
@@ -30,12 +26,82 @@ std::int64_t Clamped(const Type& type, const Val& value) {
   return static_cast<std::int64_t>(value.bits);
 }
 
+// Bytes of the character at `at`; of binary strings always one.
+std::size_t CharacterBytes(const Type& type, std::string_view s, std::size_t at) {
+  return type.kind == Kind::kText ? CharacterOffset(s.substr(at), 1) : 1;
+}
+
+// Position of the n-th occurrence from the left; npos if there are fewer.
+std::size_t NthFromLeft(std::string_view s, std::string_view part, std::uint64_t n) {
+  std::size_t hit = s.find(part);
+  for (; n > 1 && hit != std::string_view::npos; --n) hit = s.find(part, hit + part.size());
+  return hit;
+}
+
+std::size_t NthFromRight(std::string_view s, std::string_view part, std::uint64_t n) {
+  std::size_t hit = s.rfind(part);
+  for (; n > 1 && hit != std::string_view::npos; --n) {
+    if (hit < part.size()) return std::string_view::npos;
+    hit = s.rfind(part, hit - part.size());
+  }
+  return hit;
+}
+
+// "::" in ":::" is found at another place from the left than from the right.
+bool OverlapsItself(std::string_view part) {
+  for (std::size_t length = 1; length < part.size(); ++length) {
+    if (part.starts_with(part.substr(part.size() - length))) return true;
+  }
+  return false;
+}
+
+// % any characters, _ one, a backslash before a character that one. Backtracks to the last % only, which is enough.
+bool IsLike(const Type& type, std::string_view s, std::string_view pattern) {
+  std::size_t at = 0;
+  std::size_t p = 0;
+  std::size_t retry_at = 0;
+  std::size_t retry_p = std::string_view::npos;
+  while (at < s.size()) {
+    if (p < pattern.size() && pattern[p] == '%') {
+      retry_p = ++p;
+      retry_at = at;
+      continue;
+    }
+    std::size_t next = p;
+    bool matches = false;
+    if (p < pattern.size() && pattern[p] == '_') {
+      at += CharacterBytes(type, s, at);
+      matches = true;
+      next = p + 1;
+    } else if (p < pattern.size()) {
+      if (pattern[next] == '\\') ++next;
+      matches = pattern[next++] == s[at];
+      at += matches ? 1 : 0;
+    }
+    if (matches) {
+      p = next;
+    } else if (retry_p == std::string_view::npos) {
+      return false;
+    } else {
+      retry_at += CharacterBytes(type, s, retry_at);
+      at = retry_at;
+      p = retry_p;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '%') ++p;
+  return p == pattern.size();
+}
+
 }  // namespace
 
 bool Evaluator::EvalTextFunction(const Expr& expr, Val* out) {
   switch (expr.op) {
     case Op::kConcat: return EvalConcat(expr, out);
+    case Op::kConcatWs: return EvalConcatWs(expr, out);
     case Op::kSubstring: return EvalSubstring(expr, out);
+    case Op::kSubstringIndex: return EvalSubstringIndex(expr, out);
+    case Op::kLocate: return EvalLocate(expr, out);
+    case Op::kLike: return EvalLike(expr, out);
     case Op::kLeft:
     case Op::kRight: return EvalLeftRight(expr, out);
     case Op::kLower:
@@ -44,15 +110,10 @@ bool Evaluator::EvalTextFunction(const Expr& expr, Val* out) {
     case Op::kLeftTrim:
     case Op::kRightTrim: return EvalTrim(expr, out);
     case Op::kReplace: return EvalReplace(expr, out);
-    case Op::kHex: return EvalHex(expr, out);
-    case Op::kUnhex: return EvalUnhex(expr, out);
-    case Op::kLeftPad: return EvalLeftPad(expr, out);
+    case Op::kLeftPad:
+    case Op::kRightPad: return EvalPad(expr, out);
     case Op::kCharLength:
     case Op::kLength: return EvalLength(expr, out);
-    case Op::kFromUnixTime: return EvalFromUnixTime(expr, out);
-    case Op::kConvertTz: return EvalConvertTz(expr, out);
-    case Op::kJsonObject: return EvalJsonObject(expr, out);
-    case Op::kComposeId: return EvalComposeId(expr, out);
     default: return Bad("an operator without a meaning");
   }
 }
@@ -75,6 +136,73 @@ bool Evaluator::EvalConcat(const Expr& expr, Val* out) {
     }
   }
   *out = null ? Val() : Val::Bytes(text);
+  return true;
+}
+
+bool Evaluator::EvalConcatWs(const Expr& expr, Val* out) {
+  Val separator;
+  if (!Eval(*expr.args[0], &separator)) return false;
+  std::string& text = pool_.New();
+  bool first = true;
+  for (std::size_t i = 1; i < expr.args.size(); ++i) {
+    Val value;
+    if (!Eval(*expr.args[i], &value)) return false;
+    if (value.null || separator.null) continue;
+    if (!first) text.append(separator.bytes);
+    text.append(value.bytes);
+    first = false;
+  }
+  *out = separator.null ? Val() : Val::Bytes(text);
+  return true;
+}
+
+bool Evaluator::EvalSubstringIndex(const Expr& expr, Val* out) {
+  Val s;
+  Val part;
+  Val count;
+  if (!Eval(*expr.args[0], &s) || !Eval(*expr.args[1], &part) || !Eval(*expr.args[2], &count)) return false;
+  if (s.null || part.null || count.null) return *out = Val(), true;
+  std::int64_t wanted = Clamped(expr.args[2]->type, count);
+  *out = Val::Bytes({});
+  if (wanted == 0 || part.bytes.empty()) return true;
+  *out = s;
+  if (wanted < 0 && OverlapsItself(part.bytes)) {
+    return Bad("SUBSTRING_INDEX from the end with a separator that overlaps itself");
+  }
+  auto n = wanted < 0 ? 0 - static_cast<std::uint64_t>(wanted) : static_cast<std::uint64_t>(wanted);
+  if (n > s.bytes.size()) return true;
+  std::size_t hit = wanted > 0 ? NthFromLeft(s.bytes, part.bytes, n) : NthFromRight(s.bytes, part.bytes, n);
+  if (hit == std::string_view::npos) return true;
+  out->bytes = wanted > 0 ? s.bytes.substr(0, hit) : s.bytes.substr(hit + part.bytes.size());
+  return true;
+}
+
+bool Evaluator::EvalLocate(const Expr& expr, Val* out) {
+  Val part;
+  Val s;
+  Val from = Val::Bits(1);
+  if (!Eval(*expr.args[0], &part) || !Eval(*expr.args[1], &s)) return false;
+  if (expr.args.size() > 2 && !Eval(*expr.args[2], &from)) return false;
+  if (part.null || s.null || from.null) return *out = Val(), true;
+  const Type& type = expr.args[1]->type;
+  // MariaDB answers with a position in bytes.
+  if (part.bytes.empty() && expr.args.size() > 2) return Bad("LOCATE of nothing behind a position");
+  std::int64_t begin = expr.args.size() > 2 ? Clamped(expr.args[2]->type, from) : 1;
+  *out = Val::Bits(0);
+  auto length = static_cast<std::int64_t>(Length(type, s.bytes));
+  if (begin < 1 || begin > length + 1) return true;
+  std::size_t skipped =
+      s.bytes.size() - Slice(type, s.bytes, static_cast<std::uint64_t>(begin - 1), s.bytes.size()).size();
+  std::size_t hit = s.bytes.find(part.bytes, skipped);
+  if (hit != std::string_view::npos) *out = Val::Bits(Length(type, s.bytes.substr(0, hit)) + 1);
+  return true;
+}
+
+bool Evaluator::EvalLike(const Expr& expr, Val* out) {
+  Val s;
+  if (!Eval(*expr.args[0], &s)) return false;
+  if (s.null) return *out = s, true;
+  *out = Val::Bool(IsLike(expr.args[0]->type, s.bytes, expr.args[1]->text) != expr.is_not);
   return true;
 }
 
@@ -131,10 +259,14 @@ bool Evaluator::EvalChangeCase(const Expr& expr, Val* out) {
 }
 
 bool Evaluator::EvalTrim(const Expr& expr, Val* out) {
+  Val part = Val::Bytes(" ");
   if (!Eval(*expr.args[0], out)) return false;
+  if (expr.args.size() > 1 && !Eval(*expr.args[1], &part)) return false;
+  if (out->null || part.null) return *out = Val(), true;
   std::string_view& s = out->bytes;
-  while (expr.op != Op::kRightTrim && !s.empty() && s.front() == ' ') s.remove_prefix(1);
-  while (expr.op != Op::kLeftTrim && !s.empty() && s.back() == ' ') s.remove_suffix(1);
+  if (part.bytes.empty()) return true;
+  while (expr.op != Op::kRightTrim && s.starts_with(part.bytes)) s.remove_prefix(part.bytes.size());
+  while (expr.op != Op::kLeftTrim && s.ends_with(part.bytes)) s.remove_suffix(part.bytes.size());
   return true;
 }
 
@@ -155,50 +287,7 @@ bool Evaluator::EvalReplace(const Expr& expr, Val* out) {
   return true;
 }
 
-bool Evaluator::EvalHex(const Expr& expr, Val* out) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null) return *out = a, true;
-  std::string& text = pool_.New();
-  if (expr.args[0]->type.kind == Kind::kInt) {
-    for (int shift = 60; shift >= 0; shift -= 4) {
-      unsigned digit = static_cast<unsigned>(a.bits >> shift) & 15u;
-      if (digit != 0 || !text.empty() || shift == 0) text.push_back(kDigits[digit]);
-    }
-  } else {
-    for (char byte : a.bytes) {
-      auto c = static_cast<unsigned char>(byte);
-      text.push_back(kDigits[c >> 4]);
-      text.push_back(kDigits[c & 15]);
-    }
-  }
-  *out = Val::Bytes(text);
-  return true;
-}
-
-// As the servers: an odd number of digits gets a zero in front, anything else than digits gives NULL.
-bool Evaluator::EvalUnhex(const Expr& expr, Val* out) {
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null) return *out = a, true;
-  std::string& bytes = pool_.New();
-  int high = a.bytes.size() % 2 == 0 ? -1 : 0;
-  for (char c : a.bytes) {
-    int digit = HexDigit(c);
-    if (digit < 0) return *out = Val(), true;
-    if (high < 0) {
-      high = digit;
-    } else {
-      bytes.push_back(static_cast<char>(high * 16 + digit));
-      high = -1;
-    }
-  }
-  *out = Val::Bytes(bytes);
-  return true;
-}
-
-bool Evaluator::EvalLeftPad(const Expr& expr, Val* out) {
+bool Evaluator::EvalPad(const Expr& expr, Val* out) {
   Val s;
   if (!Eval(*expr.args[0], &s)) return false;
   if (s.null) return *out = s, true;
@@ -208,9 +297,11 @@ bool Evaluator::EvalLeftPad(const Expr& expr, Val* out) {
   std::string_view pad = expr.args[2]->text;
   std::uint64_t pad_length = Length(expr.type, pad);
   std::string& text = pool_.New();
+  if (expr.op == Op::kRightPad) text.append(s.bytes);
   std::uint64_t missing = wanted - length;
   for (; missing >= pad_length; missing -= pad_length) text.append(pad);
-  text.append(Slice(expr.type, pad, 0, missing)).append(s.bytes);
+  text.append(Slice(expr.type, pad, 0, missing));
+  if (expr.op == Op::kLeftPad) text.append(s.bytes);
   *out = Val::Bytes(text);
   return true;
 }
@@ -221,66 +312,6 @@ bool Evaluator::EvalLength(const Expr& expr, Val* out) {
   bool characters = expr.op == Op::kCharLength && expr.args[0]->type.kind == Kind::kText;
   if (s.null) return *out = s, true;
   *out = Val::Bits(characters ? CountCharacters(s.bytes) : s.bytes.size());
-  return true;
-}
-
-bool Evaluator::EvalFromUnixTime(const Expr& expr, Val* out) {
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null) return *out = a, true;
-  Int128 seconds = IntegerOf(expr.args[0]->type, a);
-  std::string& text = pool_.New();
-  text.resize(kDateTimeBytes);
-  constexpr Int128 kSecondsMax = Int128{1} << 40;  // FormatSeconds knows the exact end
-  if (seconds < 0 || seconds > kSecondsMax || !FormatSeconds(static_cast<std::int64_t>(seconds), text.data())) {
-    return Bad("seconds outside 1970 to 9999 under FROM_UNIXTIME");
-  }
-  *out = Val::Bytes(text);
-  return true;
-}
-
-bool Evaluator::EvalConvertTz(const Expr& expr, Val* out) {
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null) return *out = a, true;
-  std::string& text = pool_.New();
-  text.assign(a.bytes);
-  if (!FormatSeconds(SecondsOf(a.bytes) + expr.seconds, text.data())) return Bad("a time outside the years 1 to 9999");
-  *out = Val::Bytes(text);
-  return true;
-}
-
-bool Evaluator::EvalJsonObject(const Expr& expr, Val* out) {
-  std::string& text = pool_.New();
-  text.push_back('{');
-  for (std::size_t i = 0; i < expr.args.size(); i += 2) {
-    if (i > 0) text.append(", ");
-    AppendJsonString(expr.args[i]->text, json_upper_hex_, &text);
-    text.append(": ");
-    const Expr& arg = *expr.args[i + 1];
-    Val value;
-    if (!Eval(arg, &value)) return false;
-    if (value.null) {
-      text.append("null");
-    } else if (arg.type.kind == Kind::kInt) {
-      AppendInteger(arg.type, value, &text);
-    } else if (arg.type.kind == Kind::kJson) {
-      text.append(value.bytes);
-    } else {
-      AppendJsonString(value.bytes, json_upper_hex_, &text);
-    }
-  }
-  *out = Val::Bytes(text.append("}"));
-  return true;
-}
-
-bool Evaluator::EvalComposeId(const Expr& expr, Val* out) {
-  Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null) return *out = a, true;
-  // A negative number has its upper bits set and is refused by the same comparison.
-  if (a.bits > kComposeIdMax) return Bad("an id that does not fit in 40 bits");
-  *out = Val::Bits(expr.number | a.bits);
   return true;
 }
 

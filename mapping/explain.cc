@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "mapping/owner_key.h"
 #include "mapping/parser.h"
+#include "mapping/reverse_mapper.h"
 #include "mapping/target_column.h"
 #include "store/message_table.h"
 
@@ -27,7 +28,16 @@ const std::map<std::string_view, std::string_view>& LossyCalls() {
       {"SUBSTR", "SUBSTR keeps a part"},
       {"LEFT", "LEFT keeps a part"},
       {"RIGHT", "RIGHT keeps a part"},
-      {"TRIM", "TRIM drops spaces"},
+      {"SUBSTRING_INDEX", "SUBSTRING_INDEX keeps a part"},
+      {"JSON_EXTRACT", "JSON_EXTRACT keeps a part"},
+      {"CRC32", "CRC32 may give two texts one"},
+      {"BUCKET", "BUCKET gives many keys one"},
+      {"ABS", "ABS drops the sign"},
+      {"ROUND", "ROUND drops digits"},
+      {"TRUNCATE", "TRUNCATE drops digits"},
+      {"FLOOR", "FLOOR drops digits"},
+      {"CEILING", "CEILING drops digits"},
+      {"DATE", "DATE drops the time of day"},
       {"LTRIM", "LTRIM drops spaces"},
       {"RTRIM", "RTRIM drops spaces"},
       {"REPLACE", "REPLACE may give two texts one"},
@@ -44,11 +54,19 @@ std::string_view LossyOperator(Op op) {
   switch (op) {
     case Op::kCase:
     case Op::kSimpleCase: return "CASE and IF may give several values one";
+    case Op::kTrim:
+    case Op::kLeftTrim:
+    case Op::kRightTrim: return "TRIM drops spaces, or what it names";
     case Op::kAdd:
     case Op::kSubtract:
     case Op::kMultiply:
+    case Op::kDivide:
     case Op::kIntDivide:
-    case Op::kModulo: return "arithmetic may give several values one";
+    case Op::kModulo:
+    case Op::kBitAnd:
+    case Op::kBitOr:
+    case Op::kShiftLeft:
+    case Op::kShiftRight: return "arithmetic may give several values one";
     default: return {};
   }
 }
@@ -144,6 +162,7 @@ class Explainer {
     if (!config_.where.empty()) Where();
     Key();
     Sources();
+    if (out_.problems.empty()) WayBack();
     return std::move(out_);
   }
 
@@ -161,6 +180,8 @@ class Explainer {
     types.table_ordinal = context_.table_ordinal;
     types.used = used;
     types.notes = notes;
+    types.buckets = context_.buckets;
+    types.flavour = context_.flavour;
     return types;
   }
 
@@ -212,6 +233,7 @@ class Explainer {
   void Key();
   void OwnerArgument(const mysql::UniqueKey& unique);
   void Sources();
+  void WayBack();
 
   const MappingConfig& config_;
   const mysql::TableSchema& schema_;
@@ -278,9 +300,20 @@ void Explainer::OwnerArgument(const mysql::UniqueKey& unique) {
     steps.push_back("up to " + std::to_string(bytes_max) + " bytes could be needed; keys of more than " +
                     std::to_string(kOwnerKeyBytesMax) + " are bad values, never cut (checked at run time)");
   }
-  out_.way_back =
-      "each row here names its legacy row (owner), so deletes and replacements by owner are defined; no claim "
-      "that column values can be computed back";
+}
+
+void Explainer::WayBack() {
+  out_.way_back = "each row here names its legacy row (owner), so deletes and replacements by owner are defined; ";
+  const auto reverse = ReverseMapper::Compile(config_, context_);
+  if (!reverse.ok()) {
+    out_.way_back += "no claim that column values can be computed back";
+    return;
+  }
+  std::string one_way;
+  for (const ColumnReverse& column : (*reverse)->columns()) {
+    if (!column.inverts) one_way += (one_way.empty() ? "" : ", ") + column.column + " (" + column.how + ")";
+  }
+  out_.way_back += one_way.empty() ? "all columns can be computed back" : "one-way: " + one_way;
 }
 
 void Explainer::Sources() {

@@ -42,7 +42,7 @@ struct MappingExplanation {
   std::vector<SourceExplanation> sources;  // in table order
   std::vector<KeyPart> key;
   std::vector<std::string> owner_argument;  // the steps of the proof; empty when it does not hold
-  std::string way_back;                     // what is proved about the reverse of the mapping
+  std::string way_back;                     // which columns can be computed back, and why others can not
   std::vector<std::string> problems;        // each makes the mapping unusable for this table
 };
 

@@ -169,8 +169,8 @@ class Lexer {
 
   Status Symbol(Token* token) {
     token->kind = TokenKind::kSymbol;
-    static constexpr std::string_view kSymbols[] = {"<=>", "<=", ">=", "<>", "!=", "=", "<", ">",
-                                                    "+",   "-",  "*",  "/",  "%",  "(", ")", ","};
+    static constexpr std::string_view kSymbols[] = {"<=>", "<<", ">>", "<=", ">=", "<>", "!=", "=", "<", ">", "+",
+                                                    "-",   "*",  "/",  "%",  "(",  ")",  ",",  "&", "|", "^", "~"};
     std::string_view rest = text_.substr(at_);
     if (rest.starts_with("--") || rest.starts_with("/*") || rest.starts_with("#")) {
       return Error(at_, rest.starts_with("--") ? "write - (-x) with parentheses: -- starts a comment in MySQL"

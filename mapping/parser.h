@@ -1,6 +1,7 @@
 // Parser of the mapping language. Internal to mapping/.
 //
-// Precedence is MySQL's: OR, AND, NOT, IS, comparison, [NOT] IN / BETWEEN, + -, * / DIV MOD %, unary -.
+// Precedence is MySQL's: OR, XOR, AND, NOT, IS, comparison, [NOT] IN / BETWEEN / LIKE, |, &, << >>, + -, * / DIV MOD %,
+// ^, unary - and ~.
 #pragma once
 
 #include <string_view>

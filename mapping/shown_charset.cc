@@ -62,17 +62,6 @@ constexpr Known kKnown[] = {
     {"ujis", "EUC-JP", Layout::kEucJp},
 };
 
-void AppendCharacter(std::uint32_t c, std::string* out) {
-  if (c < 0x80) {
-    out->push_back(static_cast<char>(c));
-    return;
-  }
-  const int tail = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-  static constexpr std::array<unsigned, 4> kLead = {0, 0xC0, 0xE0, 0xF0};
-  out->push_back(static_cast<char>(kLead[static_cast<std::size_t>(tail)] | c >> (6 * tail)));
-  for (int i = tail - 1; i >= 0; --i) out->push_back(static_cast<char>(0x80 | ((c >> (6 * i)) & 0x3F)));
-}
-
 // The character of one whole code; kNone when it is none, or more than one.
 std::uint32_t Convert(iconv_t converter, std::string_view code) {
   std::array<char, 4> in{};
@@ -91,9 +80,11 @@ std::uint32_t Convert(iconv_t converter, std::string_view code) {
          static_cast<std::uint32_t>(out[2]) << 16 | static_cast<std::uint32_t>(out[3]) << 24;
 }
 
-class Table {
+}  // namespace
+
+class CharsetTable {
  public:
-  explicit Table(const Known& known) : name_(known.name), layout_(known.layout) {
+  explicit CharsetTable(const Known& known) : name_(known.name), layout_(known.layout) {
     iconv_t converter = iconv_open("UTF-32LE", known.converter);
     if (converter == reinterpret_cast<iconv_t>(-1)) return;  // NOLINT(performance-no-int-to-ptr): iconv's own value
     Fill(converter, {}, single_, 1);
@@ -139,6 +130,9 @@ class Table {
       text += static_cast<char>(code & 0xFF);
       const std::uint32_t whole = prefix.empty() ? code : code | 0x8F0000u;
       if (!IsExcept(whole)) table[code] = Convert(converter, text);
+      for (const ServerCode& each : kServerCodes) {
+        if (each.charset == name_ && each.code == whole) table[code] = each.character;
+      }
     }
   }
 
@@ -156,17 +150,30 @@ class Table {
   std::vector<std::uint32_t> triples_;  // behind 0x8F
 };
 
-const Table* FindTable(std::string_view charset) {
+const CharsetTable* FindCharsetTable(std::string_view charset) {
   static std::mutex mutex;
-  static std::map<std::string_view, std::unique_ptr<Table>> tables;
+  static std::map<std::string_view, std::unique_ptr<CharsetTable>> tables;
   const auto* const known = std::lower_bound(std::begin(kKnown), std::end(kKnown), charset,
                                              [](const Known& a, std::string_view b) { return a.name < b; });
   if (known == std::end(kKnown) || known->name != charset) return nullptr;
   const std::lock_guard lock(mutex);
-  std::unique_ptr<Table>& slot = tables[known->name];
-  if (slot == nullptr) slot = std::make_unique<Table>(*known);
+  std::unique_ptr<CharsetTable>& slot = tables[known->name];
+  if (slot == nullptr) slot = std::make_unique<CharsetTable>(*known);
   return slot.get();
 }
+
+bool AppendTableText(const CharsetTable& table, std::string_view bytes, std::string* out) {
+  while (!bytes.empty()) {
+    std::uint32_t character = 0;
+    const std::size_t length = table.Next(bytes, &character);
+    if (length == 0) return false;
+    AppendCharacter(character, out);
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+namespace {
 
 // Two or four bytes each; pairs of surrogates where the character set has them.
 bool AppendWide(std::string_view bytes, std::size_t unit, bool little, bool surrogates, std::string* out) {
@@ -197,16 +204,8 @@ bool Append(std::string_view charset, std::string_view bytes, std::string* out) 
   if (charset == "utf16") return AppendWide(bytes, 2, false, true, out);
   if (charset == "utf16le") return AppendWide(bytes, 2, true, true, out);
   if (charset == "utf32") return AppendWide(bytes, 4, false, false, out);
-  const Table* const table = FindTable(charset);
-  if (table == nullptr) return false;
-  while (!bytes.empty()) {
-    std::uint32_t character = 0;
-    const std::size_t length = table->Next(bytes, &character);
-    if (length == 0) return false;
-    AppendCharacter(character, out);
-    bytes.remove_prefix(length);
-  }
-  return true;
+  const CharsetTable* const table = FindCharsetTable(charset);
+  return table != nullptr && AppendTableText(*table, bytes, out);
 }
 
 }  // namespace

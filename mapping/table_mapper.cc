@@ -41,17 +41,15 @@ bool IsFilledByTheTool(std::string_view column) {
   return std::find(std::begin(kFilledByTheTool), std::end(kFilledByTheTool), column) != std::end(kFilledByTheTool);
 }
 
-void AppendLength(std::uint32_t length, std::string* out) {
-  char bytes[4];
-  for (unsigned i = 0; i < 4; ++i) bytes[i] = static_cast<char>(length >> (8 * i));
-  out->append(bytes, sizeof(bytes));
-}
-
 void Pack(const std::vector<Val>& fields, std::string* out) {
-  out->clear();
+  std::size_t bytes = 0;
+  for (const Val& field : fields) bytes += 4 + (field.null ? 0 : field.bytes.size());
+  out->resize(bytes);
+  char* at = out->data();
   for (const Val& field : fields) {
-    AppendLength(field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size()), out);
-    if (!field.null) out->append(field.bytes);
+    const std::uint32_t length = field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size());
+    for (unsigned i = 0; i < 4; ++i) *at++ = static_cast<char>(length >> (8 * i));
+    if (!field.null) at = std::copy(field.bytes.begin(), field.bytes.end(), at);
   }
 }
 
@@ -145,7 +143,8 @@ Status TableMapper::Impl::CheckTargets() const {
 Status TableMapper::Impl::CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used) {
   std::size_t target = store::MessageColumnIndex(name);
   std::vector<std::string> found;
-  TypeContext types{text, &context.schema, config.origin, context.table_ordinal, used, &found};
+  TypeContext types{text, &context.schema, config.origin,   context.table_ordinal,
+                    used, &found,          context.buckets, context.flavour};
   auto compiled = TargetExpression::Compile(types, store::MessageColumns()[target]);
   if (!compiled.ok()) return Error("columns." + name, compiled.status().message());
   columns.push_back({target, std::move(compiled).value()});
@@ -173,7 +172,8 @@ Status TableMapper::Impl::CompileColumns(std::vector<bool>* used) {
 Status TableMapper::Impl::CompileWhere(std::vector<bool>* used) {
   if (config.where.empty()) return base::Ok();
   std::vector<std::string> found;
-  TypeContext types{config.where, &context.schema, config.origin, context.table_ordinal, used, &found};
+  TypeContext types{config.where, &context.schema, config.origin,   context.table_ordinal,
+                    used,         &found,          context.buckets, context.flavour};
   auto parsed = Parse(config.where);
   if (!parsed.ok()) return Error("where", parsed.status().message());
   where = std::move(parsed).value();

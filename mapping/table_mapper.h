@@ -2,7 +2,7 @@
 //
 // One parsed form, three uses (design 3.1): Map() evaluates it for rows that were copied or decoded from the binlog;
 // Sql() gives the same thing as SQL text for the verifier, so that a check never goes through the evaluator that wrote
-// the rows; the reverse mapping comes later.
+// the rows; reverse_mapper.h leads back.
 //
 // Thread rules: immutable after Compile; Map may run on several threads, each with its own MapScratch.
 #pragma once

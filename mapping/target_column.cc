@@ -71,10 +71,20 @@ base::Result<TargetExpression> TargetExpression::Compile(const TypeContext& cont
   }
   if (expr->type.nullable && !target.nullable) context.notes->push_back("NULL is a bad value (checked at run time)");
   SL_TRY(Convert(context, target, &expr));
-  return TargetExpression(target, std::move(expr));
+  TargetExpression made(target, std::move(expr));
+  const Expr& literal = *made.expr_;
+  const bool fits = !literal.is_negative && literal.number <= target.limit;
+  if (target.kind == TargetKind::kUnsigned && literal.op == Op::kIntLiteral && fits) {
+    made.constant_ = std::to_string(literal.number);
+  }
+  return made;
 }
 
 bool TargetExpression::Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const {
+  if (!constant_.empty()) {
+    *out = {false, expr_->number, constant_};
+    return true;
+  }
   if (!evaluator.Eval(*expr_, out)) {
     *reason = evaluator.reason();
     return false;

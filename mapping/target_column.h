@@ -22,12 +22,14 @@ class TargetExpression {
   // False for a bad value; evaluator.reason() or `reason` says why. The bytes are what the column holds.
   bool Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const;
   std::string Sql(const SqlContext& context) const;
+  const Expr& expr() const { return *expr_; }
 
  private:
   TargetExpression(const store::TargetColumn& target, ExprPtr expr) : target_(&target), expr_(std::move(expr)) {}
 
   const store::TargetColumn* target_;
   ExprPtr expr_;
+  std::string constant_;  // the text of an integer literal; empty for anything else
 };
 
 }  // namespace shardlift::mapping

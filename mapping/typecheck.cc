@@ -6,6 +6,7 @@
 #include "mapping/charset.h"
 #include "mapping/column_reader.h"
 #include "mapping/datetime.h"
+#include "mapping/decimal.h"
 #include "mapping/expression_error.h"
 #include "mapping/functions.h"
 
@@ -42,12 +43,6 @@ std::uint64_t TextBytes(const Type& type) {
     case Kind::kTime: return 11u + type.fraction;
     default: return type.bytes_max;
   }
-}
-
-Int128 Product(Int128 a, Int128 b) {
-  Int128 product = 0;
-  if (!__builtin_mul_overflow(a, b, &product)) return product;
-  return (a < 0) == (b < 0) ? kUnsignedMax : kSignedMin;
 }
 
 }  // namespace
@@ -122,6 +117,7 @@ void TypeChecker::Note(std::string note) const {
 Status TypeChecker::Check(ExprPtr* slot) {
   Expr* expr = slot->get();
   if (expr->op == Op::kCall) SL_TRY(Call(slot));
+  if (expr->op == Op::kToBinary && expr->args[0]->op == Op::kToCharset) return ColumnBytes(slot);
   for (ExprPtr& arg : expr->args) SL_TRY(Check(&arg));
   if (IsComparison(expr->op) || expr->op == Op::kIn || expr->op == Op::kBetween) return Compare(expr);
   switch (expr->op) {
@@ -140,8 +136,15 @@ Status TypeChecker::Check(ExprPtr* slot) {
     case Op::kDivide:
     case Op::kIntDivide:
     case Op::kModulo: return Arithmetic(expr);
+    case Op::kBitAnd:
+    case Op::kBitOr:
+    case Op::kBitXor:
+    case Op::kBitNot:
+    case Op::kShiftLeft:
+    case Op::kShiftRight: return Bits(expr);
     case Op::kAnd:
     case Op::kOr:
+    case Op::kXor:
     case Op::kNot:
     case Op::kIsNull:
     case Op::kIsTrue:
@@ -154,7 +157,10 @@ Status TypeChecker::Check(ExprPtr* slot) {
     case Op::kToBinary:
     case Op::kToSigned:
     case Op::kToUnsigned:
-    case Op::kToDateTime: return Cast(slot);
+    case Op::kToDecimal:
+    case Op::kToDateTime:
+    case Op::kToDate:
+    case Op::kToCharset: return Cast(slot);
     default: return FunctionCall(slot);
   }
 }
@@ -168,10 +174,7 @@ Status TypeChecker::Leaf(Expr* expr) {
       SetInteger(&type, value > kSignedMax, value, value);
       break;
     }
-    case Op::kDecimalLiteral:
-      type.kind = Kind::kDecimal;
-      type.bytes_max = expr->text.size();
-      return Error(*expr, "decimal literals are not supported yet");
+    case Op::kDecimalLiteral: return DecimalLiteral(expr);
     case Op::kTextLiteral:
     case Op::kBinaryLiteral:
       type.kind = expr->op == Op::kTextLiteral ? Kind::kText : Kind::kBinary;
@@ -181,6 +184,21 @@ Status TypeChecker::Leaf(Expr* expr) {
     case Op::kFalse: SetBool(&type, false); break;
     default: type.kind = Kind::kNull; type.nullable = true;
   }
+  return base::Ok();
+}
+
+// ".5" and "2." become the text that the servers print.
+Status TypeChecker::DecimalLiteral(Expr* expr) {
+  std::string& text = expr->text;
+  std::size_t scale = text.size() - text.find('.') - 1;
+  if (text.front() == '.') text.insert(0, "0");
+  if (scale == 0) text.pop_back();
+  text.erase(0,
+             std::min(text.find_first_not_of('0'), text.find('.') == text.npos ? text.size() - 1 : text.find('.') - 1));
+  if (scale > kDecimalScaleMax || text.size() > kDecimalDigitsMax)
+    return Error(*expr, "this number has too many digits");
+  SetDecimal(&expr->type, static_cast<unsigned>(text.size() - (scale > 0 ? 1 : 0)), static_cast<unsigned>(scale));
+  expr->type.is_literal = true;
   return base::Ok();
 }
 
@@ -214,46 +232,22 @@ Status TypeChecker::Call(ExprPtr* slot) {
     return Error(*expr, expr->text + " does not take " + std::to_string(expr->args.size()) + " arguments");
   }
   expr->op = function->op;
+  expr->text = function->name;
   return base::Ok();
 }
 
-Status TypeChecker::Arithmetic(Expr* expr) {
-  if (expr->op == Op::kDivide) return Error(*expr, "/ gives a DECIMAL, which is not supported yet; use DIV");
-  Type& type = expr->type;
-  bool any_unsigned = false;
-  for (const ExprPtr& arg : expr->args) {
-    SL_TRY(NeedInteger(*arg));
-    any_unsigned = any_unsigned || arg->type.is_unsigned;
-    type.nullable = type.nullable || arg->type.nullable;
-  }
-  const Type& a = expr->args[0]->type;
-  if (expr->op == Op::kNegate) {
-    if (a.is_unsigned) return Error(*expr, "- of an unsigned number; write -CAST(x AS SIGNED)");
-    SetInteger(&type, false, -a.max, -a.min);
-    return base::Ok();
-  }
-  const Type& b = expr->args[1]->type;
-  if (expr->op == Op::kAdd) {
-    SetInteger(&type, any_unsigned, a.min + b.min, a.max + b.max);
-  } else if (expr->op == Op::kSubtract) {
-    SetInteger(&type, any_unsigned, a.min - b.max, a.max - b.min);
-  } else if (expr->op == Op::kMultiply) {
-    auto [low, high] =
-        std::minmax({Product(a.min, b.min), Product(a.min, b.max), Product(a.max, b.min), Product(a.max, b.max)});
-    SetInteger(&type, any_unsigned, low, high);
-  } else {
-    Int128 most = std::max(a.max, -a.min);
-    bool is_unsigned = expr->op == Op::kModulo ? a.is_unsigned : any_unsigned;
-    bool may_be_negative = expr->op == Op::kModulo ? a.min < 0 : (a.min < 0 || b.min < 0);
-    SetInteger(&type, is_unsigned, may_be_negative ? -most : Int128{0}, most);
-    type.nullable = type.nullable || (b.min <= 0 && b.max >= 0);  // by zero: NULL
-  }
-  return base::Ok();
+void TypeChecker::NoteCollation(const Expr& expr) const {
+  if (expr.op != Op::kColumn) return;
+  const mysql::Column& column = c_.schema->columns[expr.column];
+  if (column.collation.empty() || column.collation.ends_with("_bin")) return;
+  Note(column.name + " is compared by its bytes, not by " + column.collation + ": case and trailing spaces count");
 }
 
 Status TypeChecker::Comparable(ExprPtr* a, ExprPtr* b) {
   Kind left = (*a)->type.kind;
   Kind right = (*b)->type.kind;
+  if (left == Kind::kText) NoteCollation(**a);
+  if (right == Kind::kText) NoteCollation(**b);
   if (left == Kind::kNull || right == Kind::kNull) return base::Ok();
   for (auto [time, text] : {std::pair{a, b}, std::pair{b, a}}) {
     if (!IsTemporal((*time)->type.kind) || (*text)->op != Op::kTextLiteral) continue;
@@ -265,6 +259,13 @@ Status TypeChecker::Comparable(ExprPtr* a, ExprPtr* b) {
   }
   if (IsTemporal(left) && IsTemporal(right)) return base::Ok();
   if (left == right && (left == Kind::kInt || IsString(left))) return base::Ok();
+  if (IsNumber(left) && IsNumber(right)) {
+    const Type& x = (*a)->type;
+    const Type& y = (*b)->type;
+    unsigned whole = std::max(DecimalPrecision(x) - x.fraction, DecimalPrecision(y) - y.fraction);
+    unsigned digits = whole + std::max(x.fraction, y.fraction);
+    return digits <= kDecimalDigitsMax ? base::Ok() : TooManyDigits(**b, digits);
+  }
   return Error(**b, "cannot compare " + std::string(KindName(left)) + " with " + std::string(KindName(right)) +
                         (left == right ? "" : "; write the CAST you mean"));
 }

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "mapping/ast.h"
+#include "mysql/position.h"
 #include "mysql/schema.h"
 
 namespace shardlift::mapping {
@@ -22,6 +23,8 @@ struct TypeContext {
   std::uint32_t table_ordinal = 0;
   std::vector<bool>* used = nullptr;          // by column: set when the expression names it
   std::vector<std::string>* notes = nullptr;  // what is checked at run time or may lose something
+  std::uint32_t buckets = 0;                  // for BUCKET
+  mysql::Flavour flavour = mysql::Flavour::kMySql;
 };
 
 // Resolves names, types every node, replaces kCall, inserts conversions. kUsage with a caret.
@@ -35,7 +38,7 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column);
 // For messages: "a number", "text", ...
 std::string_view KindName(Kind kind);
 
-// Parts of the checker, in two files.
+// Parts of the checker, in several files.
 class TypeChecker {
  public:
   explicit TypeChecker(const TypeContext& context) : c_(context) {}
@@ -47,9 +50,10 @@ class TypeChecker {
   void Note(std::string note) const;
 
   base::Status Leaf(Expr* expr);
+  base::Status DecimalLiteral(Expr* expr);
   base::Status Column(Expr* expr);
   base::Status Call(ExprPtr* expr);
-  base::Status Arithmetic(Expr* expr);
+  void NoteCollation(const Expr& expr) const;
   base::Status Comparable(ExprPtr* a, ExprPtr* b);
   base::Status Compare(Expr* expr);
   base::Status Logic(Expr* expr);
@@ -59,23 +63,55 @@ class TypeChecker {
   // Gives all of `values` (slots of expr's args) one type and returns it.
   base::Status Unify(const Expr& expr, const std::vector<ExprPtr*>& values, Type* out);
   base::Status UnifyIntegers(const Expr& expr, const std::vector<ExprPtr*>& values, Type* out);
-  base::Status Cast(ExprPtr* expr);
+  base::Status UnifyDecimals(const Expr& expr, const std::vector<ExprPtr*>& values, Type* out);
+
+  // typecheck_casts.cc
+  base::Status Cast(ExprPtr* slot);
+  base::Status CastToText(ExprPtr* slot);
+  base::Status CastToInteger(Expr* expr);
+  base::Status CastToDecimal(Expr* expr);
   base::Status CastToDateTime(Expr* expr);
+  base::Status CastToDate(Expr* expr);
+  base::Status ColumnBytes(ExprPtr* slot);
+
+  // typecheck_numbers.cc
+  base::Status Arithmetic(Expr* expr);
+  base::Status DecimalArithmetic(Expr* expr);
+  base::Status Bits(Expr* expr);
+  base::Status NumberFunction(Expr* expr);
+  base::Status Extreme(Expr* expr);
+  base::Status NeedNumber(const Expr& expr) const;
+  base::Status TooManyDigits(const Expr& expr, unsigned digits) const;
 
   // typecheck_functions.cc
   base::Status FunctionCall(ExprPtr* expr);
   base::Status Concat(Expr* expr);
   base::Status StringFunction(Expr* expr);
   base::Status SubstringLike(Expr* expr);
-  base::Status LeftPad(Expr* expr);
+  base::Status ConcatWs(Expr* expr);
+  base::Status Like(Expr* expr);
+  base::Status Locate(Expr* expr);
+  base::Status Pad(Expr* expr);
   base::Status HexFunction(Expr* expr);
-  base::Status FromUnixTime(Expr* expr);
-  base::Status ConvertTz(Expr* expr);
-  base::Status JsonObject(Expr* expr);
+  base::Status Encoding(Expr* expr);
+  base::Status Hash(Expr* expr);
+  base::Status Bucket(ExprPtr* slot);
   base::Status TableSuffix(Expr* expr);
   base::Status ComposeId(Expr* expr);
   base::Status NeedString(const Expr& expr) const;
+  base::Status NeedSameStrings(const Expr& expr) const;  // all args text, or all binary strings
   base::Status NeedInteger(const Expr& expr) const;
+
+  // typecheck_time.cc
+  base::Status FromUnixTime(Expr* expr);
+  base::Status UnixTimestamp(Expr* expr);
+  base::Status ConvertTz(Expr* expr);
+  base::Status AddInterval(Expr* expr);
+  base::Status PartOfTime(Expr* expr);
+  base::Status JsonObject(Expr* expr);
+  base::Status JsonExtract(Expr* expr);
+  base::Status JsonUnquote(Expr* expr);
+  base::Status NeedJson(const Expr& expr) const;
 
   const TypeContext& c_;
 };
@@ -84,7 +120,10 @@ ExprPtr Wrap(ExprPtr inner, Op op, Kind kind, std::uint64_t bytes_max);
 // Wraps *slot into a conversion node unless it already is of that kind.
 void WrapToText(ExprPtr* slot);
 void WrapToBinary(ExprPtr* slot);
-bool IsString(Kind kind);                                               // text or binary
+bool IsString(Kind kind);                     // text or binary
+bool IsNumber(Kind kind);                     // integer or DECIMAL
+unsigned DecimalPrecision(const Type& type);  // of a number, as DECIMAL
+void SetDecimal(Type* type, unsigned precision, unsigned scale);
 void SetInteger(Type* type, bool is_unsigned, Int128 min, Int128 max);  // clamps the bounds to 64 bits
 std::uint64_t SaturatingAdd(std::uint64_t a, std::uint64_t b);
 std::uint64_t SaturatingMultiply(std::uint64_t a, std::uint64_t b);

@@ -1,8 +1,8 @@
-// Types of branches (CASE, COALESCE, NULLIF) and of casts.
+// Types of branches: CASE, COALESCE, NULLIF.
 #include <algorithm>
 #include <limits>
 
-#include "mapping/datetime.h"
+#include "mapping/decimal.h"
 #include "mapping/typecheck.h"
 
 namespace shardlift::mapping {
@@ -13,6 +13,7 @@ namespace {
 
 constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
 constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
+constexpr unsigned kServerDigitsMax = 65;
 constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
@@ -39,26 +40,53 @@ Status TypeChecker::UnifyIntegers(const Expr& expr, const std::vector<ExprPtr*>&
   return base::Ok();
 }
 
+Status TypeChecker::UnifyDecimals(const Expr& expr, const std::vector<ExprPtr*>& values, Type* out) {
+  unsigned whole = 0;
+  unsigned scale = 0;
+  bool same = true;
+  const Type* first = nullptr;
+  for (const ExprPtr* value : values) {
+    const Type& type = (*value)->type;
+    if (type.kind == Kind::kNull) continue;
+    if (first == nullptr) first = &type;
+    same = same && type.kind == first->kind && type.fraction == first->fraction;
+    whole = std::max(whole, DecimalPrecision(type) - type.fraction);
+    scale = std::max<unsigned>(scale, type.fraction);
+  }
+  SetDecimal(out, whole + scale, scale);
+  if (same && whole + scale <= kServerDigitsMax) return base::Ok();
+  if (whole + scale > kDecimalDigitsMax) return TooManyDigits(expr, whole + scale);
+  for (ExprPtr* value : values) {
+    const Type& type = (*value)->type;
+    if (type.kind == Kind::kNull || (type.kind == Kind::kDecimal && type.fraction == scale)) continue;
+    *value = Wrap(std::move(*value), Op::kToDecimal, Kind::kDecimal, 0);
+    SetDecimal(&(*value)->type, whole + scale, scale);
+  }
+  return base::Ok();
+}
+
 Status TypeChecker::Unify(const Expr& expr, const std::vector<ExprPtr*>& values, Type* out) {
   const Expr* first = nullptr;
+  bool any_decimal = false;
   out->kind = Kind::kNull;
   for (ExprPtr* value : values) {
     const Type& type = (*value)->type;
     out->nullable = out->nullable || type.nullable;
     if (type.kind == Kind::kNull) continue;
     if (first == nullptr) first = value->get();
-    if (type.kind != first->type.kind) {
+    any_decimal = any_decimal || type.kind == Kind::kDecimal;
+    if (type.kind != first->type.kind && !(IsNumber(type.kind) && IsNumber(first->type.kind))) {
       return Error(**value, "the branches give " + std::string(KindName(first->type.kind)) + " and " +
                                 std::string(KindName(type.kind)) + "; write the CAST you mean");
     }
-    bool digits_matter = type.kind == Kind::kDecimal || type.kind == Kind::kTime;
-    if (digits_matter && type.fraction != first->type.fraction) {
+    if (type.kind == Kind::kTime && type.fraction != first->type.fraction) {
       return Error(**value, "the branches have different fractional digits; CAST them to CHAR");
     }
     out->fraction = std::max(out->fraction, type.fraction);
     out->bytes_max = std::max(out->bytes_max, type.bytes_max);
   }
   if (first == nullptr) return base::Ok();
+  if (any_decimal) return UnifyDecimals(expr, values, out);
   out->kind = first->type.kind;
   if (out->kind == Kind::kInt) return UnifyIntegers(expr, values, out);
   for (ExprPtr* value : values) {
@@ -102,61 +130,6 @@ Status TypeChecker::NullIf(Expr* expr) {
   expr->type = expr->args[0]->type;
   expr->type.is_literal = false;
   expr->type.nullable = true;
-  return base::Ok();
-}
-
-Status TypeChecker::Cast(ExprPtr* slot) {
-  Expr* expr = slot->get();
-  Type from = expr->args[0]->type;
-  if (from.kind == Kind::kNull) return Error(*expr, "this CAST is always NULL; write NULL");
-  if (expr->op == Op::kToText || expr->op == Op::kToBinary) {
-    if (expr->op == Op::kToText && from.kind == Kind::kBinary) {
-      Note("CAST of a binary string to CHAR: bytes that are not UTF-8 are bad values (checked at run time)");
-    }
-    bool to_text = expr->op == Op::kToText;
-    ExprPtr inner = std::move(expr->args[0]);
-    if (to_text) WrapToText(&inner);
-    if (!to_text) WrapToBinary(&inner);
-    *slot = std::move(inner);
-    return base::Ok();
-  }
-  expr->type.nullable = from.nullable;
-  if (expr->op == Op::kToDateTime) return CastToDateTime(expr);
-  bool is_unsigned = expr->op == Op::kToUnsigned;
-  if (from.kind == Kind::kText) {
-    Note("CAST of text to a number: other text than decimal digits is a bad value (checked at run time)");
-    SetInteger(&expr->type, is_unsigned, kSignedMin, kUnsignedMax);
-  } else if (from.kind == Kind::kInt) {
-    bool fits = is_unsigned ? from.min >= 0 : from.max <= kSignedMax;
-    SetInteger(&expr->type, is_unsigned, fits ? from.min : kSignedMin, fits ? from.max : kUnsignedMax);
-  } else {
-    return Error(*expr, "cannot CAST " + std::string(KindName(from.kind)) + " to a number");
-  }
-  return base::Ok();
-}
-
-Status TypeChecker::CastToDateTime(Expr* expr) {
-  const Expr& from = *expr->args[0];
-  expr->type.kind = Kind::kDateTime;
-  if (from.type.kind == Kind::kText) {
-    if (from.op == Op::kTextLiteral) {
-      int digits = CanonicalFraction(from.text);
-      if (digits < 0 || digits > expr->type.fraction) {
-        return Error(from, "write the time as 'YYYY-MM-DD hh:mm:ss' with at most the digits of the CAST");
-      }
-      return base::Ok();
-    }
-    Note("CAST of text to DATETIME: other forms than YYYY-MM-DD hh:mm:ss[.f] are bad values (checked at run time)");
-    return base::Ok();
-  }
-  if (from.type.kind == Kind::kDate) return base::Ok();
-  if (from.type.kind != Kind::kDateTime) {
-    return Error(*expr, "cannot CAST " + std::string(KindName(from.type.kind)) + " to DATETIME");
-  }
-  if (from.type.fraction > expr->type.fraction) {
-    return Error(*expr, "this would drop fractional digits, which the servers round differently; write DATETIME(" +
-                            std::to_string(from.type.fraction) + ")");
-  }
   return base::Ok();
 }
 

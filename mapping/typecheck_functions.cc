@@ -1,7 +1,6 @@
-// Types of the named functions.
+// Types of the functions of text, hashes and identity.
 #include <algorithm>
 
-#include "mapping/datetime.h"
 #include "mapping/expression_error.h"
 #include "mapping/typecheck.h"
 
@@ -12,22 +11,6 @@ using base::Status;
 namespace {
 
 constexpr unsigned kComposeIdBits = 40;
-constexpr std::int64_t kUnixSecondsMax = 253402300799;  // 9999-12-31 23:59:59
-
-// "+08:00" as seconds east of UTC; false for anything else, the servers' limits included.
-bool ParseOffset(std::string_view text, std::int64_t* seconds) {
-  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return false;
-  for (std::size_t i : {1u, 2u, 4u, 5u}) {
-    if (text[i] < '0' || text[i] > '9') return false;
-  }
-  std::int64_t hours = (text[1] - '0') * 10 + (text[2] - '0');
-  std::int64_t minutes = (text[4] - '0') * 10 + (text[5] - '0');
-  std::int64_t value = (hours * 60 + minutes) * 60;
-  if (minutes > 59 || value > (text[0] == '+' ? 14 * 3600 : 13 * 3600 + 59 * 60)) return false;
-  *seconds = text[0] == '+' ? value : -value;
-  return true;
-}
-
 bool IsCount(const Expr& expr) { return expr.op == Op::kIntLiteral && !expr.is_negative && expr.number <= 0xFFFF; }
 
 bool AnyNullable(const Expr& expr) {
@@ -44,7 +27,7 @@ Status TypeChecker::NeedString(const Expr& expr) const {
 
 Status TypeChecker::NeedInteger(const Expr& expr) const {
   if (expr.type.kind == Kind::kInt) return base::Ok();
-  if (expr.type.kind == Kind::kDecimal) return Error(expr, "arithmetic on DECIMAL is not supported yet");
+  if (expr.type.kind == Kind::kDecimal) return Error(expr, "an integer is needed here, this is a DECIMAL; CAST it");
   return Error(expr, "a number is needed here, this is " + std::string(KindName(expr.type.kind)) +
                          (expr.type.kind == Kind::kText ? "; write CAST(... AS SIGNED or UNSIGNED)" : ""));
 }
@@ -54,7 +37,11 @@ Status TypeChecker::FunctionCall(ExprPtr* slot) {
   expr->type.nullable = AnyNullable(*expr);
   switch (expr->op) {
     case Op::kConcat: return Concat(expr);
+    case Op::kConcatWs: return ConcatWs(expr);
+    case Op::kLike: return Like(expr);
+    case Op::kLocate: return Locate(expr);
     case Op::kSubstring:
+    case Op::kSubstringIndex:
     case Op::kLeft:
     case Op::kRight: return SubstringLike(expr);
     case Op::kLower:
@@ -65,14 +52,33 @@ Status TypeChecker::FunctionCall(ExprPtr* slot) {
     case Op::kReplace:
     case Op::kCharLength:
     case Op::kLength: return StringFunction(expr);
-    case Op::kLeftPad: return LeftPad(expr);
+    case Op::kLeftPad:
+    case Op::kRightPad: return Pad(expr);
     case Op::kHex:
     case Op::kUnhex: return HexFunction(expr);
+    case Op::kToBase64:
+    case Op::kFromBase64: return Encoding(expr);
+    case Op::kCrc32:
+    case Op::kSha2: return Hash(expr);
+    case Op::kAbs:
+    case Op::kFloor:
+    case Op::kCeiling:
+    case Op::kRound:
+    case Op::kTruncate:
+    case Op::kSign: return NumberFunction(expr);
+    case Op::kGreatest:
+    case Op::kLeast: return Extreme(expr);
     case Op::kFromUnixTime: return FromUnixTime(expr);
+    case Op::kUnixTimestamp: return UnixTimestamp(expr);
     case Op::kConvertTz: return ConvertTz(expr);
+    case Op::kAddInterval: return AddInterval(expr);
+    case Op::kTimePart: return PartOfTime(expr);
     case Op::kJsonObject: return JsonObject(expr);
+    case Op::kJsonExtract: return JsonExtract(expr);
+    case Op::kJsonUnquote: return JsonUnquote(expr);
     case Op::kTableSuffix: return TableSuffix(expr);
     case Op::kComposeId: return ComposeId(expr);
+    case Op::kBucket: return Bucket(slot);
     default: return Status(base::Code::kInternal, "an operator of the mapping language has no type rule");
   }
 }
@@ -92,13 +98,132 @@ Status TypeChecker::Concat(Expr* expr) {
   return base::Ok();
 }
 
+Status TypeChecker::NeedSameStrings(const Expr& expr) const {
+  for (const ExprPtr& arg : expr.args) {
+    SL_TRY(NeedString(*arg));
+    if (arg->type.kind != expr.args[0]->type.kind) {
+      return Error(*arg, "text and binary strings are mixed; CAST one of them");
+    }
+  }
+  return base::Ok();
+}
+
+Status TypeChecker::ConcatWs(Expr* expr) {
+  if (expr->args[0]->type.kind == Kind::kNull) return Error(*expr->args[0], "a separator of NULL always gives NULL");
+  std::erase_if(expr->args, [](const ExprPtr& arg) { return arg->type.kind == Kind::kNull; });
+  bool nullable = expr->args[0]->type.nullable;
+  SL_TRY(Concat(expr));
+  std::uint64_t separators = SaturatingMultiply(expr->args[0]->type.bytes_max, expr->args.size());
+  expr->type.bytes_max = SaturatingAdd(expr->type.bytes_max, separators);
+  expr->type.nullable = nullable;
+  return base::Ok();
+}
+
+Status TypeChecker::Like(Expr* expr) {
+  SL_TRY(NeedSameStrings(*expr));
+  NoteCollation(*expr->args[0]);
+  const Expr& pattern = *expr->args[1];
+  if (!pattern.type.is_literal) return Error(pattern, "the pattern of LIKE must be a literal");
+  std::size_t escapes = pattern.text.size() - (pattern.text.find_last_not_of('\\') + 1);
+  if (escapes % 2 != 0) return Error(pattern, "the escape character at the end of this pattern escapes nothing");
+  bool nullable = expr->args[0]->type.nullable;
+  SetInteger(&expr->type, false, 0, 1);
+  expr->type.is_bool = true;
+  expr->type.nullable = nullable;
+  return base::Ok();
+}
+
+Status TypeChecker::Locate(Expr* expr) {
+  for (std::size_t i = 0; i < 2; ++i) SL_TRY(NeedString(*expr->args[i]));
+  if (expr->args[0]->type.kind != expr->args[1]->type.kind) {
+    return Error(*expr->args[1], "text and binary strings are mixed; CAST one of them");
+  }
+  if (expr->args.size() > 2) SL_TRY(NeedInteger(*expr->args[2]));
+  bool nullable = expr->type.nullable;
+  SetInteger(&expr->type, false, 0, SaturatingAdd(expr->args[1]->type.bytes_max, 1));
+  expr->type.nullable = nullable;
+  return base::Ok();
+}
+
+Status TypeChecker::Pad(Expr* expr) {
+  SL_TRY(NeedString(*expr->args[0]));
+  if (!IsCount(*expr->args[1])) return Error(*expr->args[1], "a literal length from 0 to 65535 is needed here");
+  const Expr& pad = *expr->args[2];
+  bool literal = pad.op == Op::kTextLiteral || pad.op == Op::kBinaryLiteral;
+  if (!literal || pad.text.empty()) return Error(pad, "a literal that is not empty is needed to pad with");
+  if (pad.type.kind != expr->args[0]->type.kind) {
+    return Error(pad, "text and binary strings are mixed; CAST one of them");
+  }
+  expr->type.kind = expr->args[0]->type.kind;
+  expr->type.bytes_max = expr->args[1]->number * (expr->type.kind == Kind::kText ? 4u : 1u);
+  return base::Ok();
+}
+
+Status TypeChecker::Encoding(Expr* expr) {
+  SL_TRY(NeedString(*expr->args[0]));
+  const Type& a = expr->args[0]->type;
+  if (expr->op == Op::kToBase64) {
+    expr->type.kind = Kind::kText;
+    expr->type.bytes_max = SaturatingAdd(SaturatingMultiply(a.bytes_max / 3 + 1, 4), a.bytes_max / 50);
+    return base::Ok();
+  }
+  if (a.kind != Kind::kText) return Error(*expr->args[0], "FROM_BASE64 needs text");
+  expr->type.kind = Kind::kBinary;
+  expr->type.bytes_max = a.bytes_max / 4 * 3 + 3;
+  expr->type.nullable = true;  // not base 64: NULL
+  return base::Ok();
+}
+
+Status TypeChecker::Hash(Expr* expr) {
+  SL_TRY(NeedString(*expr->args[0]));
+  bool nullable = expr->args[0]->type.nullable;
+  if (expr->op == Op::kCrc32) {
+    SetInteger(&expr->type, true, 0, 0xFFFFFFFFu);
+    expr->type.nullable = nullable;
+    return base::Ok();
+  }
+  const Expr& bits = *expr->args[1];
+  static constexpr std::uint64_t kBits[] = {224, 256, 384, 512};
+  if (bits.op != Op::kIntLiteral || std::find(std::begin(kBits), std::end(kBits), bits.number) == std::end(kBits)) {
+    return Error(bits, "the bits of SHA2 must be one of the literals 224, 256, 384 and 512");
+  }
+  expr->number = bits.number;
+  expr->type.kind = Kind::kText;
+  expr->type.bytes_max = bits.number / 4;
+  return base::Ok();
+}
+
+Status TypeChecker::Bucket(ExprPtr* slot) {
+  Expr* expr = slot->get();
+  if (c_.buckets == 0) return Error(*expr, "the number of buckets is not known here");
+  const Expr& type = *expr->args[0];
+  SL_TRY(NeedInteger(type));
+  if (type.type.min < 0 || type.type.max > Int128{0xFFFFFFFFu}) {
+    Note("BUCKET: account types outside 0 to 2^32 - 1 are bad values (checked at run time)");
+  }
+  if (expr->args[1]->type.kind == Kind::kNull) return Error(*expr->args[1], "the bucket of NULL is always NULL");
+  WrapToBinary(&expr->args[1]);
+  bool nullable = expr->type.nullable;
+  expr->number = c_.buckets;
+  SetInteger(&expr->type, true, 0, c_.buckets - 1);
+  expr->type.nullable = nullable;
+  return base::Ok();
+}
+
 Status TypeChecker::SubstringLike(Expr* expr) {
   SL_TRY(NeedString(*expr->args[0]));
-  for (std::size_t i = 1; i < expr->args.size(); ++i) SL_TRY(NeedInteger(*expr->args[i]));
+  std::size_t numbers = expr->op == Op::kSubstringIndex ? 2 : 1;
+  for (std::size_t i = numbers; i < expr->args.size(); ++i) SL_TRY(NeedInteger(*expr->args[i]));
+  if (numbers == 2) {
+    SL_TRY(NeedString(*expr->args[1]));
+    if (expr->args[1]->type.kind != expr->args[0]->type.kind) {
+      return Error(*expr->args[1], "text and binary strings are mixed; CAST one of them");
+    }
+  }
   expr->type.kind = expr->args[0]->type.kind;
   expr->type.bytes_max = expr->args[0]->type.bytes_max;
   std::size_t length_at = expr->op == Op::kSubstring ? 2 : 1;
-  if (length_at < expr->args.size() && IsCount(*expr->args[length_at])) {
+  if (numbers == 1 && length_at < expr->args.size() && IsCount(*expr->args[length_at])) {
     std::uint64_t bytes = expr->args[length_at]->number * (expr->type.kind == Kind::kText ? 4u : 1u);
     expr->type.bytes_max = std::min(expr->type.bytes_max, bytes);
   }
@@ -106,12 +231,14 @@ Status TypeChecker::SubstringLike(Expr* expr) {
 }
 
 Status TypeChecker::StringFunction(Expr* expr) {
-  for (const ExprPtr& arg : expr->args) {
-    SL_TRY(NeedString(*arg));
-    if (arg->type.kind != expr->args[0]->type.kind)
-      return Error(*arg, "text and binary strings are mixed; CAST one of them");
-  }
+  SL_TRY(NeedSameStrings(*expr));
   const Type& a = expr->args[0]->type;
+  if (const Expr& s = *expr->args[0]; expr->op == Op::kLength && s.op == Op::kColumn) {
+    const mysql::Column& column = c_.schema->columns[s.column];
+    if (column.is_text() && !column.charset.starts_with("utf8") && column.charset != "ascii") {
+      Note("LENGTH counts the bytes of " + column.name + " as UTF-8, not as " + column.charset);
+    }
+  }
   if (expr->op == Op::kCharLength || expr->op == Op::kLength) {
     bool nullable = expr->type.nullable;
     SetInteger(&expr->type, false, 0, a.bytes_max);
@@ -131,19 +258,6 @@ Status TypeChecker::StringFunction(Expr* expr) {
   return base::Ok();
 }
 
-Status TypeChecker::LeftPad(Expr* expr) {
-  SL_TRY(NeedString(*expr->args[0]));
-  if (!IsCount(*expr->args[1])) return Error(*expr->args[1], "LPAD needs a literal length from 0 to 65535");
-  const Expr& pad = *expr->args[2];
-  bool literal = pad.op == Op::kTextLiteral || pad.op == Op::kBinaryLiteral;
-  if (!literal || pad.text.empty()) return Error(pad, "LPAD needs a literal that is not empty to pad with");
-  if (pad.type.kind != expr->args[0]->type.kind)
-    return Error(pad, "text and binary strings are mixed; CAST one of them");
-  expr->type.kind = expr->args[0]->type.kind;
-  expr->type.bytes_max = expr->args[1]->number * (expr->type.kind == Kind::kText ? 4u : 1u);
-  return base::Ok();
-}
-
 Status TypeChecker::HexFunction(Expr* expr) {
   const Type& a = expr->args[0]->type;
   if (expr->op == Op::kUnhex) {
@@ -156,75 +270,6 @@ Status TypeChecker::HexFunction(Expr* expr) {
   if (a.kind != Kind::kInt) SL_TRY(NeedString(*expr->args[0]));
   expr->type.kind = Kind::kText;
   expr->type.bytes_max = a.kind == Kind::kInt ? 16 : SaturatingMultiply(a.bytes_max, 2);
-  return base::Ok();
-}
-
-Status TypeChecker::FromUnixTime(Expr* expr) {
-  SL_TRY(NeedInteger(*expr->args[0]));
-  const Type& a = expr->args[0]->type;
-  if (a.min < 0 || a.max > kUnixSecondsMax) {
-    Note("FROM_UNIXTIME: seconds before 1970 or after 9999 are bad values (checked at run time)");
-  }
-  expr->type.kind = Kind::kDateTime;
-  return base::Ok();
-}
-
-Status TypeChecker::ConvertTz(Expr* expr) {
-  const Expr& time = *expr->args[0];
-  if (time.type.kind != Kind::kDateTime) {
-    return Error(time, "CONVERT_TZ needs a DATETIME; write CAST(... AS DATETIME(n))");
-  }
-  std::int64_t offset[2] = {0, 0};
-  for (std::size_t i = 0; i < 2; ++i) {
-    const Expr& zone = *expr->args[i + 1];
-    if (zone.op != Op::kTextLiteral || !ParseOffset(zone.text, &offset[i])) {
-      return Error(zone,
-                   "only fixed offsets such as '+08:00' are supported: zone names need tables that servers differ in");
-    }
-  }
-  expr->seconds = offset[1] - offset[0];
-  expr->type.kind = Kind::kDateTime;
-  expr->type.fraction = time.type.fraction;
-  expr->args.resize(1);
-  return base::Ok();
-}
-
-// Keys go into MySQL's own order (by length, then bytes), so that MySQL, which sorts them, stores the text unchanged.
-Status TypeChecker::JsonObject(Expr* expr) {
-  if (expr->args.size() % 2 != 0) return Error(*expr, "JSON_OBJECT takes pairs of key and value");
-  std::uint64_t bytes = 2;
-  std::vector<std::pair<ExprPtr, ExprPtr>> members;
-  for (std::size_t i = 0; i < expr->args.size(); i += 2) {
-    if (expr->args[i]->op != Op::kTextLiteral) return Error(*expr->args[i], "a key of JSON_OBJECT must be a 'text'");
-    Expr& value = *expr->args[i + 1];
-    Kind kind = value.type.kind;
-    if (value.type.is_bool)
-      return Error(value, "the servers print conditions differently in JSON; write IF(..., 1, 0)");
-    if (kind != Kind::kInt && kind != Kind::kText && kind != Kind::kJson && kind != Kind::kNull) {
-      return Error(value, std::string(KindName(kind)) + " has no exact form in JSON; write CAST(... AS CHAR)");
-    }
-    std::uint64_t value_bytes = kind == Kind::kInt ? 20 : SaturatingAdd(SaturatingMultiply(value.type.bytes_max, 6), 4);
-    bytes = SaturatingAdd(bytes, SaturatingAdd(value_bytes, expr->args[i]->text.size() * 6 + 6));
-    members.emplace_back(std::move(expr->args[i]), std::move(expr->args[i + 1]));
-  }
-  auto before = [](const auto& a, const auto& b) {
-    const std::string& x = a.first->text;
-    const std::string& y = b.first->text;
-    return x.size() != y.size() ? x.size() < y.size() : x < y;
-  };
-  std::stable_sort(members.begin(), members.end(), before);
-  for (std::size_t i = 1; i < members.size(); ++i) {
-    if (members[i].first->text == members[i - 1].first->text)
-      return Error(*members[i].first, "this key is there twice");
-  }
-  expr->args.clear();
-  for (auto& [key, value] : members) {
-    expr->args.push_back(std::move(key));
-    expr->args.push_back(std::move(value));
-  }
-  expr->type.kind = Kind::kJson;
-  expr->type.nullable = false;
-  expr->type.bytes_max = bytes;
   return base::Ok();
 }
 

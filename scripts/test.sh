@@ -9,6 +9,7 @@
 #   tidy      clang-tidy and clang-format over all sources, shellcheck over all scripts
 #   fuzz      builds the fuzz targets with clang and sanitizers and runs each for 30 seconds (--seconds N), as many at a
 #             time as there are processors
+#   mapping   every operator and function of the mapping language against both servers, 20,000 cases each (--cases N)
 #   torture   many rehearsals; the list in build/torture/runs.tsv grows by a line for each, and runs that passed with the
 #             same program are not repeated
 #
@@ -27,11 +28,12 @@ large_rows=300000
 pairings=(mariadb:mariadb mysql:mysql mariadb:mysql)
 fresh=no
 fuzz_seconds=30
+mapping_cases=20000
 while [ $# -gt 0 ]; do
   case "$1" in
     -h | --help) usage_of "$0" && exit 0 ;;
     --fresh) fresh=yes && shift && continue ;;
-    --lane | --seeds | --rows | --large-rows | --pairing | --seconds) ;;
+    --lane | --seeds | --rows | --large-rows | --pairing | --seconds | --cases) ;;
     *) say "test.sh: unknown option $1 (see --help)" && exit 2 ;;
   esac
   [ $# -ge 2 ] || { say "test.sh: $1 needs a value" && exit 2; }
@@ -42,6 +44,7 @@ while [ $# -gt 0 ]; do
     --large-rows) large_rows=$2 ;;
     --pairing) pairings=("$2") ;;
     --seconds) fuzz_seconds=$2 ;;
+    --cases) mapping_cases=$2 ;;
   esac
   shift 2
 done
@@ -165,6 +168,18 @@ fuzz() {
     failures+=("fuzz: $(wc -l <"$results") of ${#targets[@]} targets ended well; see build/fuzz")
 }
 
+lane_mapping() {
+  "$top/scripts/deps.sh" --mysql
+  use_mysql_root
+  run "$top/scripts/build.sh" release mapping_servers_test
+  local log="$top/build/release/mapping.log" status=0
+  (cd "$top" && SHARDLIFT_MAPPING_CASES="$mapping_cases" \
+    run "$top/build/release/tests/mapping/mapping_servers_test" --gtest_filter='*MappingProperties*') >"$log" 2>&1 || status=$?
+  grep -E ' cases, | entries, ' "$log" >&2 || failures+=("mapping: nothing was compared")
+  note mapping "$(grep -c ' entries, ' "$log" || true) servers; $(grep ' entries, ' "$log" | tr '\n' ' ')"
+  [ "$status" -eq 0 ] || failures+=("mapping; see build/release/mapping.log")
+}
+
 # Runs one of the torture list unless this program has passed it already.
 torture_run() {
   local seed=$1 pairing=$2 row_count=$3 program=$4 list=$5
@@ -207,6 +222,7 @@ case "$lane" in
   tsan) lane_sanitizer tsan ;;
   tidy) lane_tidy ;;
   fuzz) fuzz ;;
+  mapping) lane_mapping ;;
   torture) lane_torture ;;
   *) say "test.sh: no lane $lane (see --help)" && exit 2 ;;
 esac

@@ -46,11 +46,12 @@ mysql::Column MemberColumn(std::string name, mysql::ColumnType type, std::vector
   return column;
 }
 
-base::Result<Compiled> CompileExpression(const mysql::TableSchema& schema, std::string_view text) {
+base::Result<Compiled> CompileExpression(const mysql::TableSchema& schema, std::string_view text,
+                                         mysql::Flavour flavour) {
   Compiled compiled;
   compiled.used.resize(schema.columns.size());
   SL_ASSIGN(compiled.expr, Parse(text));
-  TypeContext context{text, &schema, 5, 7, &compiled.used, &compiled.notes};
+  TypeContext context{text, &schema, 5, 7, &compiled.used, &compiled.notes, 4096, flavour};
   SL_TRY(Typecheck(context, &compiled.expr));
   return compiled;
 }

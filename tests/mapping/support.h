@@ -26,7 +26,8 @@ struct Compiled {
   std::vector<bool> used;
   std::vector<std::string> notes;
 };
-base::Result<Compiled> CompileExpression(const mysql::TableSchema& schema, std::string_view text);
+base::Result<Compiled> CompileExpression(const mysql::TableSchema& schema, std::string_view text,
+                                         mysql::Flavour flavour = mysql::Flavour::kMySql);
 
 // "NULL", "bad value: <reason>", or the value: numbers in decimal, everything else its bytes.
 std::string EvalToString(const mysql::TableSchema& schema, const Expr& expr, std::span<const mysql::Value> row,
