@@ -28,11 +28,6 @@ std::string Signature(const mapping::MappingExplanation& e) {
   return text + fmt::format("{}\n{}\n", fmt::join(e.owner_argument, "\n"), fmt::join(e.problems, "\n"));
 }
 
-bool ReadsFrom(const mapping::MappingConfig& mapping, const std::string& source) {
-  return mapping.sources.empty() ||
-         std::find(mapping.sources.begin(), mapping.sources.end(), source) != mapping.sources.end();
-}
-
 constexpr std::size_t kExpandedMax = 100'000;  // tables that one pattern may stand for to be looked for one by one
 constexpr std::size_t kMissingShown = 20;
 
@@ -105,7 +100,7 @@ class Collector {
     SL_ASSIGN(const auto session, mysql::Session::Open(source.endpoint, mysql::SessionOptions()));
     SL_ASSIGN(const std::vector<mysql::TableName> tables, mysql::ListTables(*session));
     for (const mapping::MappingConfig& mapping : config_.mappings) {
-      if (!ReadsFrom(mapping, source.endpoint.name)) continue;
+      if (!mapping.ReadsFrom(source.endpoint.name)) continue;
       for (const mysql::TableName& table : tables) SL_TRY(Table(source, *session, mapping, table));
     }
     return base::Ok();

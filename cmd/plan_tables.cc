@@ -61,11 +61,6 @@ Status ReadOrdinals(const job::ShardConfig& shard, Ordinals* ordinals) {
   return base::Ok();
 }
 
-bool ReadsFrom(const mapping::MappingConfig& mapping, const std::string& source) {
-  return mapping.sources.empty() ||
-         std::find(mapping.sources.begin(), mapping.sources.end(), source) != mapping.sources.end();
-}
-
 Result<bool> Matches(const mapping::MappingConfig& mapping, const mysql::TableName& table) {
   for (const std::string& pattern : mapping.match) {
     SL_ASSIGN(const bool matches, mapping::MatchesPattern(pattern, table.schema, table.table));
@@ -81,7 +76,7 @@ Status PlanSource(const job::JobConfig& config, std::uint32_t source, const Ordi
   SL_ASSIGN(const std::vector<mysql::TableName> tables, mysql::ListTables(*session));
   for (const mysql::TableName& table : tables) {
     for (const mapping::MappingConfig& mapping : config.mappings) {
-      if (!ReadsFrom(mapping, source_name)) continue;
+      if (!mapping.ReadsFrom(source_name)) continue;
       SL_ASSIGN(const bool matches, Matches(mapping, table));
       if (!matches) continue;
       mapping::TableContext context;

@@ -29,11 +29,6 @@ struct Matched {
   }
 };
 
-bool ReadsFrom(const mapping::MappingConfig& mapping, const std::string& source) {
-  return mapping.sources.empty() ||
-         std::find(mapping.sources.begin(), mapping.sources.end(), source) != mapping.sources.end();
-}
-
 Result<bool> MatchesAny(const mapping::MappingConfig& mapping, const mysql::TableName& name,
                         std::set<std::string>* used) {
   bool any = false;
@@ -55,7 +50,7 @@ Result<std::vector<Matched>> MatchSource(const JobConfig& config, std::uint32_t 
   for (const mysql::TableName& table : tables) {
     const mapping::MappingConfig* taken_by = nullptr;
     for (const mapping::MappingConfig& mapping : config.mappings) {
-      if (!ReadsFrom(mapping, config.sources[source].endpoint.name)) continue;
+      if (!mapping.ReadsFrom(config.sources[source].endpoint.name)) continue;
       SL_ASSIGN(const bool matches, MatchesAny(mapping, table, &(*used)[&mapping]));
       if (!matches) continue;
       if (taken_by != nullptr) {

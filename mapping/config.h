@@ -1,8 +1,10 @@
 // MappingConfig: one mapping as the user wrote it (design 3.1; configs/mappings/*.json). Plain data; parsed by job/.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +23,10 @@ struct MappingConfig {
   std::vector<std::pair<std::string, std::string>> columns;  // target column -> expression, in file order
   std::vector<std::string> ignore;                           // source columns that are deliberately not mapped
   BadValuePolicy on_bad_value = BadValuePolicy::kRefuse;
+
+  bool ReadsFrom(std::string_view source) const {
+    return sources.empty() || std::find(sources.begin(), sources.end(), source) != sources.end();
+  }
 };
 
 }  // namespace shardlift::mapping

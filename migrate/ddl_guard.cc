@@ -19,14 +19,9 @@ std::string SchemaPart(const std::string& pattern) {
   return pattern;
 }
 
-bool Applies(const mapping::MappingConfig& mapping, std::string_view source) {
-  return mapping.sources.empty() ||
-         std::find(mapping.sources.begin(), mapping.sources.end(), source) != mapping.sources.end();
-}
-
 bool Matches(const job::JobConfig& config, std::string_view source, std::string_view schema, std::string_view table) {
   for (const mapping::MappingConfig& mapping : config.mappings) {
-    if (!Applies(mapping, source)) continue;
+    if (!mapping.ReadsFrom(source)) continue;
     for (const std::string& pattern : mapping.match) {
       const base::Result<bool> matches = mapping::MatchesPattern(pattern, schema, table);
       if (matches.ok() && *matches) return true;
@@ -44,7 +39,7 @@ std::string FindMappedTable(const job::JobConfig& config, std::string_view sourc
   if (names.temporary) return {};
   if (!names.dropped_schema.empty()) {
     for (const mapping::MappingConfig& mapping : config.mappings) {
-      if (!Applies(mapping, source)) continue;
+      if (!mapping.ReadsFrom(source)) continue;
       for (const std::string& pattern : mapping.match) {
         const std::string schema_pattern = SchemaPart(pattern) + ".t";
         const base::Result<bool> matches = mapping::MatchesPattern(schema_pattern, names.dropped_schema, "t");

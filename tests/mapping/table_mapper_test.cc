@@ -171,7 +171,7 @@ TEST(TableMapper, ValuesAtTheLimits) {
 }
 
 TEST(TableMapper, RefusesBadMappings) {
-  struct Case {
+  struct BadMapping {
     const char* name;
     std::function<void(MappingConfig*, mysql::TableSchema*)> change;
     const char* message;
@@ -181,7 +181,7 @@ TEST(TableMapper, RefusesBadMappings) {
       if (column.first == target) column.second = text;
     }
   };
-  const Case cases[] = {
+  const BadMapping cases[] = {
       {"origin", [](auto* c, auto*) { c->origin = 0; }, "im.json: origin: it must be from 1 to 255"},
       {"unknown target", [](auto* c, auto*) { c->columns.emplace_back("colour", "1"); },
        "columns.colour: the target table has no"},
@@ -223,7 +223,7 @@ TEST(TableMapper, RefusesBadMappings) {
       {"origin of ids", [](auto* c, auto*) { c->origin = 128; },
        "columns.msg_id: COMPOSE_ID needs an origin from 1 to 127"},
   };
-  for (const Case& c : cases) {
+  for (const BadMapping& c : cases) {
     MappingConfig config = testing::LoadMappingFile("im");
     mysql::TableSchema schema = ImTable();
     c.change(&config, &schema);
