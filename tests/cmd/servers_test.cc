@@ -144,8 +144,8 @@ TEST_F(CommandsTest, TheEndOfTheWindowIsExitCodeFive) {
 TEST_F(CommandsTest, SchemaApplyCreatesOnceAndRefusesForeignTables) {
   Output output = RunProgram({"schema", "apply", "-c", JobPath()});
   EXPECT_EQ(output.exit_code, 0) << output.err;
-  EXPECT_THAT(output.out, AllOf(HasSubstr("shard s0 (store_0): 10 tables, columns and keys created"),
-                                HasSubstr("shard s1 (store_1): 10 tables, columns and keys created")));
+  EXPECT_THAT(output.out, AllOf(HasSubstr("shard s0 (store_0): 11 tables, columns and keys created"),
+                                HasSubstr("shard s1 (store_1): 11 tables, columns and keys created")));
   output = RunProgram({"schema", "apply", "-c", JobPath()});
   EXPECT_EQ(output.exit_code, 0) << output.err;
   EXPECT_THAT(output.out, AllOf(HasSubstr("s0 (store_0): complete already"), Not(HasSubstr("created"))));
@@ -175,7 +175,7 @@ TEST_F(CommandsTest, AForeignTableOnOneShardStopsAllOfThem) {
 TEST_F(CommandsTest, SchemaDiffExitsWithOneUntilAllShardsAreAsWanted) {
   const Json empty = RunJson({"schema", "diff"}, 1);
   EXPECT_EQ(empty["schema"], "shardlift.schema-diff/1");
-  EXPECT_EQ(empty["shards"][1]["statements"].size(), 10u);
+  EXPECT_EQ(empty["shards"][1]["statements"].size(), 11u);
   EXPECT_FALSE(StoreExists());
   ASSERT_EQ(RunProgram({"schema", "apply", "-c", JobPath()}).exit_code, 0);
   const Json same = RunJson({"schema", "diff"}, 0);
