@@ -3,7 +3,7 @@
 #
 # Lanes:
 #   default   installs what is missing (MySQL's server and clang too), builds the release preset, runs every test of
-#             ctest, the fuzz lane, then rehearsals: one seed for each pairing of servers, and each planted fault once
+#             ctest, and beside them the fuzz lane, then rehearsals: one seed for each pairing of servers, and each planted fault once
 #   asan      unit and integration tests with the address and undefined-behaviour sanitizers
 #   tsan      the same with the thread sanitizer
 #   tidy      clang-tidy and clang-format over all sources, shellcheck over all scripts
@@ -106,8 +106,8 @@ lane_default() {
   "$top/scripts/deps.sh" --mysql --fuzz
   use_mysql_root
   run "$top/scripts/build.sh" release
+  start_fuzz_beside
   ctest_in release
-  fuzz
   local reports="$top/build/test-reports" seed=1 pairing kind
   for pairing in "${pairings[@]}"; do
     say "test.sh: rehearsal $pairing, seed $seed"
@@ -121,6 +121,7 @@ lane_default() {
     note planted "$kind: ${line##*$'\t'}"
     seed=$((seed + 1))
   done
+  finish_fuzz_beside
 }
 
 lane_sanitizer() {
@@ -150,6 +151,28 @@ lane_tidy() {
   run xargs -0 -a build/tidy/sources -n 1 -P "$(nproc)" clang-tidy-19 --quiet -p build/tidy 2>/dev/null ||
     failures+=("clang-tidy")
   note tidy "${#sources[@]} sources, ${#headers[@]} headers, ${#scripts[@]} scripts"
+}
+
+# Lane fuzz at the lowest priority, beside tests and rehearsals: these wait for servers most of the time.
+fuzz_beside=
+start_fuzz_beside() {
+  setsid nice -n 19 "$top/scripts/test.sh" --lane fuzz >"$top/build/fuzz.log" 2>&1 &
+  fuzz_beside=$!
+  at_exit end_fuzz_beside
+}
+end_fuzz_beside() {
+  [ -n "$fuzz_beside" ] || return 0
+  kill -TERM "$fuzz_beside" 2>/dev/null || return 0
+  wait "$fuzz_beside"
+}
+finish_fuzz_beside() {
+  local status=0 line
+  wait "$fuzz_beside" || status=$?
+  fuzz_beside=
+  while read -r line; do note fuzz "$line"; done < <(sed -n 's/^fuzz  *//p' "$top/build/fuzz.log")
+  [ "$status" -eq 0 ] && return
+  tail -n 40 "$top/build/fuzz.log" >&2
+  failures+=("lane fuzz; its log: build/fuzz.log")
 }
 
 # Fuzz targets side by side, as many as there are processors.
