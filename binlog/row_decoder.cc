@@ -97,7 +97,7 @@ base::Status RowDecoder::Begin(const TableMap& table, RowOp op, bool partial, st
   }
   if (has_before) row_.before = before_.values;
   if (has_after) row_.after = after_.values;
-  json_before_.assign(partial ? columns : 0, {});
+  json_before_.assign(op == RowOp::kUpdate ? columns : 0, {});
   const std::string_view rows = in.Rest();
   at_ = rows.data();
   end_ = at_ + rows.size();
@@ -189,7 +189,7 @@ inline const char* PutCounted(std::uint32_t length, const ReadStep& step, const 
       return put_text(DecimalTextBytes(step.precision),
                       [&](char* out) { return WriteDecimal(at, step.precision, step.fraction, out); });
     case Kind::kJson:
-      if (!partial_) return ReadWholeJson(at, end, place);
+      if (!partial_) return ReadWholeJson(column, at, end, place);
       [[fallthrough]];
     case Kind::kOther: {
       Cursor in({at, static_cast<std::size_t>(end - at)});
@@ -288,12 +288,23 @@ bool RowDecoder::CheckJson(base::Status status) {
   return status.ok();
 }
 
-const char* RowDecoder::ReadWholeJson(const char* at, const char* end, Value* place) {
+// An update seldom changes it: what is the same before and after is printed once.
+const char* RowDecoder::ReadWholeJson(std::size_t column, const char* at, const char* end, Value* place) {
   const auto length = Load<std::uint32_t>(at);
   at += sizeof(length);
   if (length > static_cast<std::size_t>(end - at)) return nullptr;
+  const std::string_view stored(at, length);
+  if (row_.op == RowOp::kUpdate) {
+    const Value* const before = &before_.values[column];
+    if (place == before) {
+      json_before_[column] = stored;
+    } else if (before->kind == mysql::ValueKind::kBytes && json_before_[column] == stored) {
+      Put(Value::Bytes(before->bytes), place);
+      return at + length;
+    }
+  }
   std::string_view text;
-  if (!CheckJson(PrintJson({at, length}, json_form_, arena_, scratch_, text))) return nullptr;
+  if (!CheckJson(PrintJson(stored, json_form_, arena_, scratch_, text))) return nullptr;
   Put(Value::Bytes(text), place);
   return at + length;
 }

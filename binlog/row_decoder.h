@@ -52,7 +52,7 @@ class RowDecoder {
   mysql::Value ReadPadded(mysql::ColumnType type, std::uint16_t bytes, Cursor& in);
   mysql::Value ReadOldTemporal(WireType type, unsigned fraction, Cursor& in);
   bool CheckJson(base::Status status);
-  const char* ReadWholeJson(const char* at, const char* end, mysql::Value* place);
+  const char* ReadWholeJson(std::size_t column, const char* at, const char* end, mysql::Value* place);
   mysql::Value ReadJson(std::string_view binary, Cursor& in);
   mysql::Value ReadJsonDifferences(std::size_t column, std::string_view stored, Cursor& in);
   mysql::Value ReadCompressed(std::string_view stored, Cursor& in);
@@ -70,9 +70,9 @@ class RowDecoder {
   std::string scratch_;
   Image before_;
   Image after_;
-  // Of a PARTIAL_UPDATE_ROWS event only: the stored JSON values of the row's before image, by column, and which columns
-  // of the image being read hold differences.
+  // Of an update: the stored JSON values of the row's before image, by column.
   std::vector<std::string_view> json_before_;
+  // Of a PARTIAL_UPDATE_ROWS event: which columns of the image being read hold differences.
   std::vector<bool> differs_;
 };
 
