@@ -337,7 +337,7 @@ TEST_F(BinlogTest, Stream_TheTimeEndsBeforeTheFiles_Exit5) {
   index.close();
   const Output output = RunProgram({"binlog", "stream", directory_ + "/many.index", "--max-duration", "1s"});
   EXPECT_EQ(output.exit_code, 5) << output.err;
-  EXPECT_EQ(output.out.back(), '\n');
+  EXPECT_TRUE(output.out.empty() || output.out.ends_with('\n')) << "half a line";
 }
 
 TEST_F(BinlogTest, Sql_OnlyWhatWasCommitted) {
