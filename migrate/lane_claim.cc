@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <charconv>
+#include <chrono>
 #include <set>
 
 namespace shardlift::migrate {
@@ -16,13 +17,6 @@ using base::Status;
 
 constexpr int kLane = 0;
 constexpr int kLaneCount = 1;
-
-// At most 64 characters on MySQL, so the database goes in as its CRC.
-std::string LockName(const std::string& database, std::uint32_t origin) {
-  const auto crc = static_cast<std::uint32_t>(
-      crc32(0, reinterpret_cast<const unsigned char*>(database.data()), static_cast<unsigned>(database.size())));
-  return fmt::format("shardlift:{:08x}:{}", crc, origin);
-}
 
 Result<std::uint64_t> ParseNumber(const std::optional<std::string>& text, std::string_view what) {
   std::uint64_t value = 0;
@@ -53,9 +47,9 @@ Status LockBusy(mysql::Session& session, const job::ShardConfig& shard) {
   }
   return Status(
       Code::kRefused,
-      fmt::format("shard {}: another process is migrating into this store (last holder {}); stop it first, or "
-                  "run with --takeover to end it",
-                  shard.endpoint.Text(), holder));
+      fmt::format("shard {}: another process is migrating into this store (last holder {}) and did not end within {} "
+                  "s; stop it first, or run with --takeover to end it",
+                  shard.endpoint.Text(), holder, kHolderEndsSeconds));
 }
 
 Status AcquireOne(mysql::Session& session, const job::ShardConfig& shard, const std::string& lock, bool takeover) {
@@ -64,7 +58,7 @@ Status AcquireOne(mysql::Session& session, const job::ShardConfig& shard, const 
     SL_ASSIGN(auto rows, session.Query(fmt::format("SELECT GET_LOCK({}, {})", name, wait_seconds), "take job lock"));
     return !rows.rows.empty() && rows.rows[0][0] == "1";
   };
-  SL_ASSIGN(const bool got, get(0));
+  SL_ASSIGN(const bool got, get(takeover ? 0 : kHolderEndsSeconds));
   if (got) return base::Ok();
   if (!takeover) return LockBusy(session, shard);
   SL_ASSIGN(auto used, session.Query(fmt::format("SELECT IS_USED_LOCK({})", name), "find lock holder"));
@@ -80,9 +74,11 @@ Result<std::unique_ptr<mysql::Session>> LockShard(const job::JobConfig& config, 
                                                   bool takeover) {
   std::set<std::uint32_t> origins;
   for (const mapping::MappingConfig& mapping : config.mappings) origins.insert(mapping.origin);
-  SL_ASSIGN(auto session, mysql::Session::Open(shard.endpoint, OptionsFor(shard)));
+  mysql::SessionOptions options = OptionsFor(shard);
+  options.read_timeout = std::chrono::seconds(60);  // longer than any wait for a lock
+  SL_ASSIGN(auto session, mysql::Session::Open(shard.endpoint, options));
   for (const std::uint32_t origin : origins) {
-    SL_TRY(AcquireOne(*session, shard, LockName(shard.database, origin), takeover));
+    SL_TRY(AcquireOne(*session, shard, JobLockName(shard.database, origin), takeover));
   }
   return session;
 }
@@ -185,6 +181,13 @@ Result<Marks> Agree(std::vector<std::unique_ptr<mysql::Session>>& sessions, cons
 
 }  // namespace
 
+// At most 64 characters on MySQL, so the database goes in as its CRC.
+std::string JobLockName(const std::string& database, std::uint32_t origin) {
+  const auto crc = static_cast<std::uint32_t>(
+      crc32(0, reinterpret_cast<const unsigned char*>(database.data()), static_cast<unsigned>(database.size())));
+  return fmt::format("shardlift:{:08x}:{}", crc, origin);
+}
+
 std::string EncodeMark(const CopyMark& mark) { return fmt::format("{}|{}", mark.chunk_number, mark.cursor); }
 
 Result<CopyMark> DecodeMark(std::string_view text, bool done) {
@@ -208,6 +211,13 @@ Result<std::unique_ptr<JobLocks>> JobLocks::Acquire(const job::JobConfig& config
     SL_ASSIGN(locks->sessions_.emplace_back(), LockShard(config, shard, takeover));
   }
   return locks;
+}
+
+// A session only closed would hold its locks until the server has seen that.
+JobLocks::~JobLocks() {
+  for (const auto& session : sessions_) {
+    if (session) (void)session->Execute("DO RELEASE_ALL_LOCKS()", "release job locks");
+  }
 }
 
 Status JobLocks::Maintain() {

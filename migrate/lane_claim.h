@@ -38,15 +38,20 @@ struct SourceClaim {
   std::map<std::uint32_t, CopyMark> marks;  // by table ordinal; equal on all shards when this is returned
 };
 
-// Holds the job's locks (GET_LOCK per shard and origin) on sessions of its own until destroyed. Borrows the config.
+// The lock on a shard's server (GET_LOCK) that one process at a time holds for a database and an origin.
+std::string JobLockName(const std::string& database, std::uint32_t origin);
+
+// Holds the job's locks on sessions of its own until destroyed. Borrows the config.
 class JobLocks {
  public:
-  // kRefused naming the holder when another process has them and `takeover` is false; with it the holder's
-  // lock sessions are killed. The epochs fence it in any case.
+  // A server lets go of an ended process's locks when it sees that its connections are closed: a moment later, seconds
+  // when it is busy. So a holder is waited for (kHolderEndsSeconds); kRefused naming it when it still has them then and
+  // `takeover` is false; with it the holder's lock sessions are killed at once. The epochs fence it in any case.
   static base::Result<std::unique_ptr<JobLocks>> Acquire(const job::JobConfig& config, bool takeover);
   // To be called every few seconds: keeps the sessions busy and takes the locks again on a shard whose server was lost
   // and is back. kRefused when another process was quicker there. An unreachable shard is the lanes' business: ok here.
   base::Status Maintain();
+  ~JobLocks();
 
  private:
   const job::JobConfig* config_ = nullptr;
@@ -67,5 +72,6 @@ std::string EncodeMark(const CopyMark& mark);
 base::Result<CopyMark> DecodeMark(std::string_view text, bool done);
 
 inline constexpr int kCheckpointFormat = 1;
+inline constexpr int kHolderEndsSeconds = 10;
 
 }  // namespace shardlift::migrate

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <thread>
 
+#include "migrate/lane_claim.h"
 #include "tests/migrate/fixture.h"
 
 namespace shardlift::migrate::testing {
@@ -215,6 +216,28 @@ TEST_P(XaInterleaving, XaPrepared_ChunkRead_XaCommitted_UpdateArrives) {
 TEST_P(XaInterleaving, XaPrepared_ChunkRead_XaRolledBack_OldRowStays) {
   RunXa("XA ROLLBACK 'x1'");
   ExpectAllRowsBut(0, "");
+}
+
+TEST_P(Interleaving, RunEnds_LocksAreFreeAtOnce) {
+  SL_ASSERT_OK(Run().status());
+  for (const job::ShardConfig& shard : config_.shards) {
+    const std::string free = fmt::format("SELECT IS_FREE_LOCK('{}')", JobLockName(shard.database, 9));
+    EXPECT_EQ(live::OneOn(*ShardSession(0), free), "1") << shard.database;
+  }
+}
+
+TEST_P(Interleaving, ServerStillHoldsLockOfEndedProcess_NextStarts_LockIsFreed_NextRuns) {
+  const std::string name = JobLockName(config_.shards[1].database, 9);
+  auto holder = ShardSession(-1);
+  ASSERT_EQ(live::OneOn(*holder, fmt::format("SELECT GET_LOCK('{}', 0)", name)), "1");
+  std::thread frees([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    holder.reset();
+  });
+  const auto summary = Run();
+  frees.join();
+  SL_ASSERT_OK(summary.status());
+  EXPECT_EQ(TargetRows(), 10);
 }
 
 TEST_P(Interleaving, WindowOpened_GroupRolledBackInBinlog_ChunkWritten_RowIsNotLost) {
