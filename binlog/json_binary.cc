@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <type_traits>
 
@@ -32,24 +33,34 @@ constexpr int kDepthMax = 101;  // the server refuses deeper documents
 constexpr std::size_t kTextFactorMax = 16;
 constexpr std::size_t kTextSlackBytes = 128;
 
-// What is written behind one call of Room has at most this size: one slice, all of it escaped, and some punctuation.
+// What is written behind one call of Room has at most this size: one slice, all of it escaped, or a short member; and
+// some punctuation.
 constexpr std::size_t kPunctuationBytesMax = 16;
 constexpr std::size_t kRoomBytes = kJsonSliceBytes * kJsonEscapeBytesMax + kPunctuationBytesMax;
 constexpr std::size_t kStagedBytes = 1024;
-static_assert(kRoomBytes >= kJsonDoubleBytesMax && kRoomBytes < kStagedBytes);
+static_assert(kRoomBytes >= 2 * kJsonWordBytes + kJsonDoubleBytesMax + kPunctuationBytesMax);
+static_assert(kRoomBytes < kStagedBytes);
+
+// By the byte that is stored.
+struct JsonLiteralText {
+  char text[kJsonWordBytes];
+  std::uint8_t bytes;
+};
+constexpr JsonLiteralText kLiterals[] = {{"null", 4}, {"true", 4}, {"false", 5}};
 
 // Prints into `staged`, of kStagedBytes, which goes to `out` when it is full: most documents are many small pieces. `p`
 // is where the next piece goes; as a member it would be loaded and stored for each of them. Functions return where they
 // ended; nullptr: they failed.
+template <JsonForm kForm>
 class Printer {
+  static constexpr bool kSql = kForm == JsonForm::kSql;
+
  public:
   // `document`: what holds all text that will be printed; empty: not known. `status` is why a function failed.
-  Printer(std::size_t text_bytes_max, JsonForm form, char* staged, std::string_view document, std::string& out,
-          base::Status& status)
+  Printer(std::size_t text_bytes_max, char* staged, std::string_view document, std::string& out, base::Status& status)
       : limit_(text_bytes_max),
-        sql_(form == JsonForm::kSql),
         staged_(staged),
-        short_from_(sql_ || document.empty() ? std::numeric_limits<std::uintptr_t>::max()
+        short_from_(kSql || document.empty() ? std::numeric_limits<std::uintptr_t>::max()
                                              : reinterpret_cast<std::uintptr_t>(document.data()) + kJsonWordBytes),
         out_(out),
         status_(status) {
@@ -58,14 +69,36 @@ class Printer {
 
   char* Document(std::string_view binary, char* p) {
     // What an INSERT IGNORE without a value stores.
-    if (binary.empty()) return Put(sql_ ? "CAST('null' AS JSON)" : "null", p);
+    if (binary.empty()) return Put(kSql ? "CAST('null' AS JSON)" : "null", p);
     const auto type = static_cast<std::uint8_t>(binary[0]);
-    if (sql_) p = Put(JsonRootOpening(type, JsonForm::kSql), p);
+    if (kSql) p = Put(JsonRootOpening(type, JsonForm::kSql), p);
     p = Value(type, binary.substr(1), 0, p);
-    return sql_ && p != nullptr ? Put(JsonRootClosing(type, JsonForm::kSql), p) : p;
+    return kSql && p != nullptr ? Put(JsonRootClosing(type, JsonForm::kSql), p) : p;
   }
 
   char* Value(std::uint8_t type, std::string_view data, int depth, char* p) {
+    p = Room(p);
+    return Member(type, data, depth, p);
+  }
+
+  // With room behind it for a value.
+  char* Key(std::string_view key, char* p) {
+    p = Quoted(key, Room(p));
+    return kSql ? Add(", ", p) : Add(": ", p);
+  }
+
+  // Also after `out_` has grown by itself.
+  char* Flush(const char* p) {
+    const auto n = static_cast<std::size_t>(p - staged_);
+    SL_CHECK(n <= kStagedBytes);
+    if (n > 0) out_.append(staged_, n);
+    staged_bytes_max_ = static_cast<std::ptrdiff_t>(limit_) - static_cast<std::ptrdiff_t>(out_.size());
+    return staged_;
+  }
+
+ private:
+  // As Value, where Room was called and no more than a short key and punctuation came behind.
+  [[gnu::always_inline]] char* Member(std::uint8_t type, std::string_view data, int depth, char* p) {
     if (p - staged_ > staged_bytes_max_) {
       return Fail("JSON value: offsets repeat the same bytes");
     }
@@ -88,21 +121,6 @@ class Printer {
     }
   }
 
-  char* Key(std::string_view key, char* p) {
-    p = Quoted(key, p);
-    return sql_ ? Add(", ", p) : Add(": ", p);
-  }
-
-  // Also after `out_` has grown by itself.
-  char* Flush(const char* p) {
-    const auto n = static_cast<std::size_t>(p - staged_);
-    SL_CHECK(n <= kStagedBytes);
-    if (n > 0) out_.append(staged_, n);
-    staged_bytes_max_ = static_cast<std::ptrdiff_t>(limit_) - static_cast<std::ptrdiff_t>(out_.size());
-    return staged_;
-  }
-
- private:
   char* Room(char* p) { return static_cast<std::size_t>(staged_ + kStagedBytes - p) >= kRoomBytes ? p : Flush(p); }
   // Of any size.
   char* Put(std::string_view text, char* p) {
@@ -128,26 +146,22 @@ class Printer {
     T value = 0;
     if (data.size() < sizeof(value)) return Fail("JSON number cut short");
     std::memcpy(&value, data.data(), sizeof(value));
-    p = Room(p);
     if constexpr (std::is_integral_v<T>) {
       const auto small = static_cast<std::uint64_t>(value);
       if (small < 100000000) return WriteShortest(static_cast<std::uint32_t>(small), p);
       return std::to_chars(p, p + kRoomBytes, value).ptr;
     } else {
       char* const end = WriteJsonDouble(value, p);
-      return sql_ && std::find(p, end, 'e') == end ? Add("e0", end) : end;  // else a DECIMAL
+      return kSql && std::find(p, end, 'e') == end ? Add("e0", end) : end;  // else a DECIMAL
     }
   }
 
   char* Literal(std::string_view data, char* p) {
     if (data.empty()) return Fail("JSON literal cut short");
-    p = Room(p);
-    switch (data[0]) {
-      case 0: return Add("null", p);
-      case 1: return Add("true", p);
-      case 2: return Add("false", p);
-      default: return Fail("JSON literal that is none");
-    }
+    const auto which = static_cast<std::uint8_t>(data[0]);
+    if (which >= std::size(kLiterals)) return Fail("JSON literal that is none");
+    std::memcpy(p, kLiterals[which].text, kJsonWordBytes);
+    return p + kLiterals[which].bytes;
   }
 
   // Lengths of strings and opaque values: 7 bits a byte, lowest first.
@@ -163,6 +177,10 @@ class Printer {
   }
 
   char* String(std::string_view data, char* p) {
+    if (!data.empty()) {
+      const auto length = static_cast<std::uint8_t>(data[0]);
+      if (length < 0x80 && length < data.size()) return Quoted(data.substr(1, length), p);
+    }
     Cursor in(data);
     const std::string_view text = VariableLengthBytes(in);
     if (!in.ok()) return Fail("JSON string cut short");
@@ -173,12 +191,11 @@ class Printer {
     return CopyJsonPlain(text, p) ? p + text.size() : WriteJsonEscaped(text, p);
   }
 
-  // This and the next leave room for a little punctuation behind the text.
+  // Where Room was called, or a short text came behind it. This and the next leave room for a value and punctuation.
   char* Quoted(std::string_view text, char* p) {
     const std::size_t n = text.size();
     const bool behind_a_word = reinterpret_cast<std::uintptr_t>(text.data()) + n >= short_from_;
     if (n > 0 && n < kJsonWordBytes && behind_a_word) {
-      p = Room(p);
       if (CopyJsonShort(text, p + 1)) {
         p[0] = p[n + 1] = '"';
         return p + n + 2;
@@ -189,7 +206,7 @@ class Printer {
 
   [[gnu::noinline]] char* QuotedSlices(std::string_view text, char* p) {
     p = Room(p);
-    if (sql_) {
+    if (kSql) {
       p = Flush(Add("_utf8mb4", p));
       mysql::AppendTextLiteral(text, out_);
       return Flush(p);
@@ -200,7 +217,7 @@ class Printer {
     }
     p = Slice(text, p);
     *p++ = '"';
-    return p;
+    return Room(p);
   }
 
   char* Opaque(std::string_view data, char* p) {
@@ -213,7 +230,7 @@ class Printer {
       return Temporal(type, bytes, p);
     }
     p = Flush(p);
-    if (sql_) {
+    if (kSql) {
       if (type != kTypeOfHexLiteral) {
         return Fail(fmt::format("a JSON value holds bytes of column type {}, which no SQL expression gives it", type),
                     base::Code::kRefused);
@@ -222,7 +239,7 @@ class Printer {
       return Flush(p);
     }
     fmt::format_to(std::back_inserter(out_), "\"base64:type{}:", type);
-    Base64(bytes);
+    AppendJsonBase64(bytes, out_);
     out_ += '"';
     return Flush(p);
   }
@@ -234,7 +251,7 @@ class Printer {
     char text[kDecimalTextBytesMax];
     const std::string_view printed = ReadDecimal(in, precision, scale, text);
     if (!in.ok()) return Fail("JSON decimal that is none");
-    return sql_ ? Put(fmt::format("CAST({} AS DECIMAL(65,{}))", printed, scale), p) : Put(printed, p);
+    return kSql ? Put(fmt::format("CAST({} AS DECIMAL(65,{}))", printed, scale), p) : Put(printed, p);
   }
 
   char* Temporal(std::uint8_t type, std::string_view bytes, char* p) {
@@ -252,7 +269,7 @@ class Printer {
       n = type == kTypeTime ? WriteTime(parts, 6, text) : WriteDateTime(parts, 6, text);
     }
     const std::string_view printed(text, n);
-    if (!sql_) {
+    if (!kSql) {
       p = Room(p);
       *p++ = '"';
       p = std::copy(printed.begin(), printed.end(), p);
@@ -263,47 +280,32 @@ class Printer {
     return Put(fmt::format("CAST('{}' AS {})", printed, type_name), p);
   }
 
-  void Base64(std::string_view bytes) {
-    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    constexpr std::size_t kGroupsPerLine = 76 / 4;  // the server breaks long lines
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-      if (i > 0 && i / 3 % kGroupsPerLine == 0) out_ += "\\n";
-      std::uint32_t group = 0;
-      for (std::size_t j = 0; j < 3; ++j) {
-        group = (group << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-      }
-      for (std::size_t j = 0; j < 4; ++j) {
-        out_ += i + j > bytes.size() ? '=' : kAlphabet[(group >> (18 - 6 * j)) & 63];
-      }
-    }
-  }
-
   template <bool kLarge>
   char* Container(std::string_view data, bool object, int depth, char* p) {
     if (depth >= kDepthMax) return Fail("JSON value nested too deep");
     JsonContainerReader<kLarge> in(data, object);
     if (!in.Open()) return Fail(in.error());
     p = Room(p);
-    if (sql_) {
+    if (kSql) {
       p = Put(JsonOpening(object, JsonForm::kSql), p);
     } else {
       *p++ = object ? '{' : '[';
     }
     for (std::uint64_t i = 0; i < in.count(); ++i) {
-      if (i > 0) p = Add(", ", Room(p));
+      p = Room(p);
+      if (i > 0) p = Add(", ", p);
       JsonItem item;
       if (!in.Next(item)) return Fail(in.error());
-      if (object) p = Key(item.key, p);
-      p = Value(item.type, item.data, depth + 1, p);
+      if (object) p = Add(kSql ? ", " : ": ", Quoted(item.key, p));
+      p = Member(item.type, item.data, depth + 1, p);
       if (p == nullptr) return nullptr;
     }
     p = Room(p);
-    *p = sql_ ? ')' : object ? '}' : ']';
+    *p = kSql ? ')' : object ? '}' : ']';
     return p + 1;
   }
 
   const std::size_t limit_;
-  const bool sql_;
   char* const staged_;
   const std::uintptr_t short_from_;      // where text ends that CopyJsonShort can take, or later
   std::ptrdiff_t staged_bytes_max_ = 0;  // until `out_` is at its limit
@@ -332,28 +334,45 @@ base::Status ReadJsonItems(const JsonItem& container, std::vector<JsonItem>& ite
   return large ? ReadItems<true>(container, items) : ReadItems<false>(container, items);
 }
 
+namespace {
+
+// `print(printer)`, with a printer of that form.
+template <class Print>
+auto WithPrinter(JsonForm form, std::size_t text_bytes_max, char* staged, std::string_view document, std::string& out,
+                 base::Status& status, Print print) {
+  if (form == JsonForm::kSql) {
+    Printer<JsonForm::kSql> printer(text_bytes_max, staged, document, out, status);
+    return print(printer);
+  }
+  Printer<JsonForm::kText> printer(text_bytes_max, staged, document, out, status);
+  return print(printer);
+}
+
+}  // namespace
+
 base::Status AppendJsonItem(const JsonItem& item, const JsonPrint& how, std::string& out) {
   char staged[kStagedBytes];
   base::Status status;
-  Printer printer(how.text_bytes_max, how.form, staged, {}, out, status);
-  const char* const end = printer.Value(item.type, item.data, how.depth, staged);
-  if (end != nullptr) printer.Flush(end);
+  WithPrinter(how.form, how.text_bytes_max, staged, {}, out, status, [&](auto& printer) {
+    const char* const end = printer.Value(item.type, item.data, how.depth, staged);
+    if (end != nullptr) printer.Flush(end);
+  });
   return status;
 }
 
 void AppendJsonKey(std::string_view key, JsonForm form, std::string& out) {
   char staged[kStagedBytes];
   base::Status status;
-  Printer printer(0, form, staged, {}, out, status);
-  printer.Flush(printer.Key(key, staged));
+  WithPrinter(form, 0, staged, {}, out, status, [&](auto& printer) { printer.Flush(printer.Key(key, staged)); });
 }
 
 base::Status AppendJson(std::string_view binary, JsonForm form, std::string& out) {
   char staged[kStagedBytes];
   base::Status status;
-  Printer printer(out.size() + JsonTextBytesMax(binary.size()), form, staged, binary, out, status);
-  const char* const end = printer.Document(binary, staged);
-  if (end != nullptr) printer.Flush(end);
+  WithPrinter(form, out.size() + JsonTextBytesMax(binary.size()), staged, binary, out, status, [&](auto& printer) {
+    const char* const end = printer.Document(binary, staged);
+    if (end != nullptr) printer.Flush(end);
+  });
   return status;
 }
 
@@ -362,16 +381,17 @@ base::Status PrintJson(std::string_view binary, JsonForm form, Arena& arena, std
   scratch.clear();
   char* const staged = arena.Allocate(kStagedBytes);
   base::Status status;
-  Printer printer(JsonTextBytesMax(binary.size()), form, staged, binary, scratch, status);
-  char* const end = printer.Document(binary, staged);
-  if (end != nullptr && scratch.empty()) {  // most are so short
-    arena.Shrink(end);
-    text = {staged, static_cast<std::size_t>(end - staged)};
-  } else if (end != nullptr) {
-    printer.Flush(end);
-    arena.Shrink(staged);
-    text = arena.Copy(scratch);
-  }
+  WithPrinter(form, JsonTextBytesMax(binary.size()), staged, binary, scratch, status, [&](auto& printer) {
+    char* const end = printer.Document(binary, staged);
+    if (end != nullptr && scratch.empty()) {  // most are so short
+      arena.Shrink(end);
+      text = {staged, static_cast<std::size_t>(end - staged)};
+    } else if (end != nullptr) {
+      printer.Flush(end);
+      arena.Shrink(staged);
+      text = arena.Copy(scratch);
+    }
+  });
   return status;
 }
 

@@ -62,9 +62,7 @@ class JsonContainerReader {
     item.type = static_cast<std::uint8_t>(*value_);
     const char* const entry = value_ + 1;
     value_ += kValueEntryBytes;
-    const bool is_inline = item.type == kJsonLiteral || item.type == kJsonInt16 || item.type == kJsonUInt16 ||
-                           (kLarge && (item.type == kJsonInt32 || item.type == kJsonUInt32));
-    if (is_inline) {
+    if (item.type < 32 && ((kInlineTypes >> item.type) & 1) != 0) {
       item.data = {entry, kOffsetBytes};
       return true;
     }
@@ -81,6 +79,9 @@ class JsonContainerReader {
   static constexpr std::size_t kOffsetBytes = kLarge ? 4 : 2;
   static constexpr std::size_t kKeyEntryBytes = kOffsetBytes + 2;
   static constexpr std::size_t kValueEntryBytes = kOffsetBytes + 1;
+  // A bit each for the types whose values lie in the entry.
+  static constexpr std::uint32_t kInlineTypes = (1u << kJsonLiteral) | (1u << kJsonInt16) | (1u << kJsonUInt16) |
+                                                (kLarge ? (1u << kJsonInt32) | (1u << kJsonUInt32) : 0);
   static constexpr std::string_view kTooLarge = "JSON object or array larger than its bytes";
 
   template <class T>

@@ -84,6 +84,21 @@ char* WriteJsonEscaped(std::string_view text, char* to) {
   return to;
 }
 
+void AppendJsonBase64(std::string_view bytes, std::string& out) {
+  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::size_t kGroupsPerLine = 76 / 4;  // the server breaks long lines
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    if (i > 0 && i / 3 % kGroupsPerLine == 0) out += "\\n";
+    std::uint32_t group = 0;
+    for (std::size_t j = 0; j < 3; ++j) {
+      group = (group << 8) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0u);
+    }
+    for (std::size_t j = 0; j < 4; ++j) {
+      out += i + j > bytes.size() ? '=' : kAlphabet[(group >> (18 - 6 * j)) & 63];
+    }
+  }
+}
+
 // An SQL value becomes a JSON scalar inside an array only, whatever its type.
 std::string_view JsonRootOpening(std::uint8_t type, JsonForm form) {
   const bool scalar = !IsJsonObject(type) && !IsJsonArray(type);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace shardlift::binlog {
@@ -60,5 +61,8 @@ inline bool CopyJsonPlain(std::string_view text, char* to) {
 
 // At most kJsonEscapeBytesMax a byte. Returns the end.
 char* WriteJsonEscaped(std::string_view text, char* to);
+
+// Base 64 in lines of 76 characters, their ends escaped.
+void AppendJsonBase64(std::string_view bytes, std::string& out);
 
 }  // namespace shardlift::binlog

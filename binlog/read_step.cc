@@ -84,6 +84,11 @@ std::vector<ReadStep> MakeReadSteps(const std::vector<mysql::Column>& columns, c
   std::vector<ReadStep> steps;
   steps.reserve(wire.size());
   for (std::size_t i = 0; i < wire.size(); ++i) steps.push_back(MakeReadStep(columns[i], wire[i]));
+  std::uint32_t rest = 0;
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    steps[i].rest = rest;
+    rest += steps[i].bytes;
+  }
   return steps;
 }
 

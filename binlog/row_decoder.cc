@@ -148,7 +148,9 @@ inline const char* PutCounted(std::uint32_t length, const ReadStep& step, const 
 
 }  // namespace
 
-// Returns the end of the value; nullptr: it is none.
+// Returns the end of the value; nullptr: it is none. kWhole: all columns have values, and the bytes that this one and
+// those behind it take at least are known to be there; that they still are is all that is asked of this one's length.
+template <bool kWhole>
 [[gnu::always_inline]] inline const char* RowDecoder::ReadColumn(const ReadStep& step, std::size_t column,
                                                                  const char* at, const char* end, Value* place) {
   using Kind = ReadStep::Kind;
@@ -160,7 +162,11 @@ inline const char* PutCounted(std::uint32_t length, const ReadStep& step, const 
     Put(Value::Bytes({text, n}), place);
     return n == 0 ? nullptr : at + step.bytes;
   };
-  if (static_cast<std::size_t>(end - at) < step.bytes) return nullptr;
+  if (kWhole) {
+    end -= step.rest;
+  } else if (static_cast<std::size_t>(end - at) < step.bytes) {
+    return nullptr;
+  }
   switch (step.kind) {
     case Kind::kInt8: Put(Value::Int(Load<std::int8_t>(at)), place); break;
     case Kind::kInt16: Put(Value::Int(Load<std::int16_t>(at)), place); break;
@@ -210,16 +216,22 @@ bool RowDecoder::ReadImage(Image& image) {
   const ReadStep* const steps = table_->steps.data();
   Value* const values = image.values.data();
   const char* at = at_ + null_bytes;
+  if (whole && columns > 0 && static_cast<std::size_t>(end - at) >= steps[0].bytes + std::size_t{steps[0].rest}) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      at = ReadColumn<true>(steps[i], i, at, end, values + i);
+      if (at == nullptr) return BadColumn(i);
+    }
+    at_ = at;
+    return true;
+  }
   std::size_t present = 0;
   for (std::size_t i = 0; i < columns; ++i) {
-    if (!whole) {
-      const bool absent = !Bit(image.present, i);
-      if (absent || Bit(nulls, present++)) {
-        Put(absent ? Value::Absent() : Value::Null(), values + i);
-        continue;
-      }
+    const bool absent = !Bit(image.present, i);
+    if (absent || Bit(nulls, present++)) {
+      Put(absent ? Value::Absent() : Value::Null(), values + i);
+      continue;
     }
-    at = ReadColumn(steps[i], i, at, end, values + i);
+    at = ReadColumn<false>(steps[i], i, at, end, values + i);
     if (at == nullptr) return BadColumn(i);
   }
   at_ = at;

@@ -46,6 +46,7 @@ class RowDecoder {
   bool ReadPartialBits();
   bool Bad(std::string message);
   bool BadColumn(std::size_t column);
+  template <bool kWhole>
   const char* ReadColumn(const ReadStep& step, std::size_t column, const char* at, const char* end,
                          mysql::Value* place);
   mysql::Value ReadOther(std::size_t column, Cursor& in);

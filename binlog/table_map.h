@@ -135,6 +135,7 @@ struct ReadStep {
   std::uint8_t fraction = 0;    // digits behind the point; kDecimal: its scale
   std::uint8_t precision = 0;   // kDecimal
   std::uint32_t bytes_max = 0;  // kBytes...: of the value
+  std::uint32_t rest = 0;       // the sum of `bytes` of the columns behind
 };
 
 // A wanted table as one TABLE_MAP shows it: what the row decoder works with.
