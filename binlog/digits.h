@@ -1,4 +1,4 @@
-// Decimal digits of a known number, quickly.
+// Decimal digits of a known number, quickly. A call would cost as much as the work.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ inline constexpr auto kDigitPairs = [] {
 }();
 
 // Two digits of a value below 100, as they lie in memory.
-inline std::uint64_t TwoDigits(std::uint32_t value) {
+[[gnu::always_inline]] inline std::uint64_t TwoDigits(std::uint32_t value) {
   std::uint16_t digits = 0;
   std::memcpy(&digits, &kDigitPairs[std::size_t{2} * value], sizeof(digits));
   return digits;
@@ -28,7 +28,7 @@ inline std::uint64_t TwoDigits(std::uint32_t value) {
 
 // All eight digits of a value below 10^8 as numbers, the first in the lowest byte. Each step splits all its parts at
 // once; multiplication and shift divide exactly by 100 below 10,000 and by 10 below 100.
-inline std::uint64_t EightDigits(std::uint32_t value) {
+[[gnu::always_inline]] inline std::uint64_t EightDigits(std::uint32_t value) {
   const std::uint64_t fours = value / 10000 | (static_cast<std::uint64_t>(value % 10000) << 32);
   const std::uint64_t hundreds = ((fours * 10486) >> 20) & 0x0000007f0000007f;
   const std::uint64_t twos = hundreds | ((fours - 100 * hundreds) << 16);
@@ -40,14 +40,14 @@ inline std::uint64_t EightDigits(std::uint32_t value) {
 inline constexpr std::size_t kDigitsWritten = 8;
 
 // The last `width` digits of a value below 10^8, with zeros in front. Returns the end. `width`: 1 to 8.
-inline char* WriteDigits(std::uint32_t value, unsigned width, char* out) {
+[[gnu::always_inline]] inline char* WriteDigits(std::uint32_t value, unsigned width, char* out) {
   const std::uint64_t digits = (EightDigits(value) | 0x3030303030303030) >> (8 * (8 - width));
   std::memcpy(out, &digits, sizeof(digits));
   return out + width;
 }
 
 // Without zeros in front, but at least one digit.
-inline char* WriteShortest(std::uint32_t value, char* out) {
+[[gnu::always_inline]] inline char* WriteShortest(std::uint32_t value, char* out) {
   const std::uint64_t digits = EightDigits(value);
   const auto zeros = static_cast<unsigned>(std::countr_zero(digits | (std::uint64_t{1} << 56))) / 8;
   const std::uint64_t text = (digits | 0x3030303030303030) >> (8 * zeros);

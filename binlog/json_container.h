@@ -42,7 +42,7 @@ class JsonContainerReader {
     const std::uint64_t size = Offset(data_.data() + kOffsetBytes);
     const std::uint64_t keys_bytes = object_ ? count_ * kKeyEntryBytes : 0;
     if (size > data_.size() || size < kHeadBytes + keys_bytes + count_ * kValueEntryBytes) return Fail(kTooLarge);
-    data_ = data_.substr(0, static_cast<std::size_t>(size));
+    data_ = {data_.data(), static_cast<std::size_t>(size)};
     key_ = data_.data() + kHeadBytes;
     value_ = key_ + keys_bytes;
     return true;

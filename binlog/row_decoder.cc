@@ -219,7 +219,8 @@ bool RowDecoder::ReadImage(Image& image) {
   if (whole && columns > 0 && static_cast<std::size_t>(end - at) >= steps[0].bytes + std::size_t{steps[0].rest}) {
     for (std::size_t i = 0; i < columns; ++i) {
       at = ReadColumn<true>(steps[i], i, at, end, values + i);
-      if (at == nullptr) return BadColumn(i);
+      if (at == nullptr) [[unlikely]]
+        return BadColumn(i);
     }
     at_ = at;
     return true;
