@@ -145,13 +145,24 @@ struct Expr {
   std::vector<std::unique_ptr<Expr>> args;
   std::string text;                       // name, or literal bytes
   std::uint64_t number = 0;               // kIntLiteral: magnitude; kComposeId: the upper bits
-  bool is_negative = false;               // kIntLiteral, kDecimalLiteral; kAddInterval: it is taken away
+  bool is_negative = false;               // kIntLiteral; kAddInterval: it is taken away
   bool is_not = false;                    // kIn, kBetween, kLike, kIsNull, kIsTrue, kIsFalse: NOT was written
   std::int64_t seconds = 0;               // kConvertTz with offsets: what is added
   std::shared_ptr<const ZonePair> zones;  // kConvertTz with names
   std::size_t column = 0;                 // kColumn
 };
 using ExprPtr = std::unique_ptr<Expr>;
+
+// k when a quotient of an integer and the literal 10^k has all its digits; -1: it may be rounded. After the type check.
+inline int ExactQuotientDigits(const Expr& quotient) {
+  const Expr& divisor = *quotient.args[1];
+  if (quotient.args[0]->type.kind != Kind::kInt || divisor.op != Op::kIntLiteral || divisor.is_negative) return -1;
+  std::uint64_t power = 1;
+  for (int k = 0; k <= int{quotient.type.fraction}; ++k, power *= 10) {
+    if (divisor.number == power) return k;
+  }
+  return -1;
+}
 
 inline ExprPtr NewExpr(Op op, std::size_t place) {
   auto expr = std::make_unique<Expr>();

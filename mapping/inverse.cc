@@ -133,7 +133,10 @@ bool Undoer::Undo(const Expr& expr, const Known& value, StringPool& pool, std::v
     case Op::kNegate:
     case Op::kAdd:
     case Op::kSubtract:
-    case Op::kMultiply: return UndoNumber(expr, value, pool, columns);
+    case Op::kMultiply:
+      if (expr.type.kind == Kind::kDecimal) return UndoScale(expr, value, pool, columns);
+      return UndoNumber(expr, value, pool, columns);
+    case Op::kDivide: return UndoScale(expr, value, pool, columns);
     case Op::kFromUnixTime:
     case Op::kUnixTimestamp:
     case Op::kToDateTime:
@@ -214,6 +217,25 @@ bool Undoer::UndoNumber(const Expr& expr, Known value, StringPool& pool, std::ve
     }
   }
   return Undo(first, value, pool, columns);
+}
+
+// An integer times a literal with a point, or divided by a power of ten.
+bool Undoer::UndoScale(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const {
+  const bool second = expr.op == Op::kMultiply && expr.args[0]->op == Op::kDecimalLiteral;
+  if (!value.null) {
+    const unsigned digits = expr.type.fraction;
+    Int128 unit = 0;
+    if (!ParseDecimal(value.bytes, digits, &value.number)) return false;
+    if (expr.op == Op::kDivide) {
+      unit = PowerOfTen(digits - static_cast<unsigned>(ExactQuotientDigits(expr)));
+    } else {
+      const Expr& literal = *expr.args[second ? 0 : 1];
+      if (!ParseDecimal(literal.text, literal.type.fraction, &unit)) return false;
+    }
+    if (value.number % unit != 0) return false;
+    value.number /= unit;
+  }
+  return Undo(*expr.args[second ? 1 : 0], value, pool, columns);
 }
 
 bool Undoer::UndoText(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const {

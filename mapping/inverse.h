@@ -54,6 +54,7 @@ class Undoer {
   bool UndoColumn(const Expr& expr, const Known& value, Column* column) const;
   bool UndoNumber(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const;
   bool UndoTime(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const;
+  bool UndoScale(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const;
   bool UndoText(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const;
   bool UndoConcat(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const;
   bool UndoCase(const Expr& expr, Known value, StringPool& pool, std::vector<Column>* columns) const;

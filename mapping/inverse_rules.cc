@@ -33,7 +33,19 @@ bool IsPacked(const Expr& sum) {
          low.min >= 0 && low.max < Int128{high.args[1]->number};
 }
 
+// An integer times a literal such as 0.001.
+bool IsScaled(const Expr& product) {
+  const Expr& a = *product.args[0];
+  const Expr& b = *product.args[1];
+  const Expr& literal = a.op == Op::kDecimalLiteral ? a : b;
+  const Expr& other = &literal == &a ? b : a;
+  return literal.op == Op::kDecimalLiteral && other.type.kind == Kind::kInt &&
+         literal.text.find_first_of("123456789") != std::string::npos;
+}
+
 const char* WhyNumbers(const Expr& expr) {
+  if (expr.op == Op::kDivide) return ExactQuotientDigits(expr) >= 0 ? nullptr : "a quotient is rounded";
+  if (expr.op == Op::kMultiply && IsScaled(expr)) return nullptr;
   if (expr.type.kind != Kind::kInt) return "arithmetic on DECIMAL rounds";
   for (const ExprPtr& arg : expr.args) {
     if (arg->type.kind != Kind::kInt) return "arithmetic on DECIMAL rounds";
@@ -139,7 +151,8 @@ const char* WhyOneWay(const Expr& expr) {
     case Op::kNegate:
     case Op::kAdd:
     case Op::kSubtract:
-    case Op::kMultiply: return WhyNumbers(expr);
+    case Op::kMultiply:
+    case Op::kDivide: return WhyNumbers(expr);
     case Op::kConcat: return WhyConcat(expr);
     case Op::kSimpleCase: return WhyCase(expr);
     case Op::kConvertTz: return expr.zones == nullptr ? nullptr : "a time zone may have a local time twice";

@@ -104,6 +104,10 @@ Status TypeChecker::DecimalArithmetic(Expr* expr) {
   }
   type.nullable = type.nullable || expr->op == Op::kDivide || expr->op == Op::kModulo;
   SetDecimal(&type, result.whole + result.scale, result.scale);
+  if (expr->op == Op::kDivide && ExactQuotientDigits(*expr) < 0) {
+    Note("a quotient is rounded to " + std::to_string(result.scale) +
+         " digits behind the point here; a product with 0.000001, say, keeps all");
+  }
   return base::Ok();
 }
 

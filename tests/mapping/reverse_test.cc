@@ -123,7 +123,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"sent_at", "x + INTERVAL 3 DAY", Time(0), Value::Bytes("2024-01-01 00:00:00"), true},
         Case{"sent_at", "x + INTERVAL 3 MONTH", Time(0), Value::Bytes("2024-01-01 00:00:00"), false},
         Case{"sent_at", "FROM_UNIXTIME(x)", Int(), Value::Int(1700000000), true},
-        Case{"sent_at", "FROM_UNIXTIME(x / 1000)", Int(), Value::Int(1700000000123), false}));
+        Case{"sent_at", "FROM_UNIXTIME(x / 1000)", Int(), Value::Int(1700000000123), true},
+        Case{"sent_at", "FROM_UNIXTIME(x * 0.001)", Int(), Value::Int(1700000000123), true},
+        Case{"sent_at", "FROM_UNIXTIME(0.000001 * x)", testing::Nullable(Int()), Value::Int(1700000000123456), true},
+        Case{"sent_at", "FROM_UNIXTIME(x / 1000000)", Int(), Value::Int(1700000000123456), false},
+        Case{"body", "CAST(x * 2.50 AS CHAR)", Int(), Value::Int(-3), true},
+        Case{"body", "CAST(x * 0.00 AS CHAR)", Int(), Value::Int(-3), false},
+        Case{"body", "CAST(x / 3 AS CHAR)", Int(), Value::Int(9), false}));
 
 TEST(ReverseMapper, ValueThatNoLegacyRowGives_IsABadValue) {
   auto reverse = ReverseMapper::Compile(testing::LoadMappingFile("im"), OfMySql(testing::ImTable()));

@@ -17,8 +17,10 @@ namespace {
 using mysql::ColumnType;
 using mysql::Value;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 using testing::ImTable;
 using testing::NoticeTable;
@@ -168,6 +170,30 @@ TEST(TableMapper, ValuesAtTheLimits) {
                                               "(checked at run time)"));
   EXPECT_THAT(mapper->lossy_notes(), Contains("columns.msg_type: values outside 0 to 65535 are bad values "
                                               "(checked at run time)"));
+}
+
+// Microseconds divided by a million would lose two of their digits.
+TEST(TableMapper, QuotientThatMayBeRounded_IsNoted) {
+  const auto notes_of = [](const std::string& sent_at) {
+    MappingConfig config = testing::LoadMappingFile("im");
+    for (auto& [target, text] : config.columns) {
+      if (target == "sent_at") text = sent_at;
+    }
+    auto mapper = Compile(config, ImTable());
+    return mapper == nullptr ? std::vector<std::string>() : mapper->lossy_notes();
+  };
+  const auto rounded = [](int digits) {
+    return Contains("columns.sent_at: a quotient is rounded to " + std::to_string(digits) +
+                    " digits behind the point here; a product with 0.000001, say, keeps all");
+  };
+  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime / 1000000)"), rounded(4));
+  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime / 3)"), rounded(4));
+  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime * 0.1 / 10)"), rounded(5));
+  for (const char* exact : {"FROM_UNIXTIME(ctime / 10000)", "FROM_UNIXTIME(ctime * 0.000001)"}) {
+    const std::vector<std::string> notes = notes_of(exact);
+    EXPECT_FALSE(notes.empty());
+    EXPECT_THAT(notes, Each(Not(HasSubstr("quotient")))) << exact;
+  }
 }
 
 TEST(TableMapper, RefusesBadMappings) {
