@@ -93,8 +93,8 @@ std::string SumsSql(const std::string& inner, const std::vector<store::BucketRan
     return fmt::format("CAST(CONV(SUBSTRING(`_hash`, {}, 16), 16, 10) AS DECIMAL(20))", at);
   };
   return fmt::format(
-      "SELECT `_slice`, {0} AS `_range`, COUNT(*), COUNT(`_hash`), SUM({1}), SUM({2}), SUM({1} * `_bucket`) FROM ({3} "
-      "{4}) AS `_rows` GROUP BY `_slice`, `_range`",
+      "SELECT `_slice`, {} AS `_range`, COUNT(*), COUNT(`_hash`), SUM({}), SUM({} * (2 * `_bucket` + 1)) FROM ({} {}) "
+      "AS `_rows` GROUP BY `_slice`, `_range`",
       RangeSql("`_bucket`", ranges), half(1), half(17), inner, kAllRows);
 }
 
@@ -168,9 +168,9 @@ Result<Digests> ReadDigests(mysql::Session& session, const std::string& sql, con
   for (const auto& row : rows.rows) {
     DigestGroup group;
     Digest digest;
-    const bool read = row.size() == 7 && Parse(row[0], &group.first) && Parse(row[1], &group.second) &&
-                      Parse(row[2], &digest.rows) && Parse(row[3], &digest.hashed) && ParseSum(row[4], &digest.low) &&
-                      ParseSum(row[5], &digest.high) && ParseSum(row[6], &digest.placed);
+    const bool read = row.size() == 6 && Parse(row[0], &group.first) && Parse(row[1], &group.second) &&
+                      Parse(row[2], &digest.rows) && Parse(row[3], &digest.hashed) && ParseSum(row[4], &digest.first) &&
+                      ParseSum(row[5], &digest.second);
     if (!read) return base::Status(base::Code::kInternal, what + ": the server's digest is not made of numbers");
     digests.emplace(group, digest);
   }

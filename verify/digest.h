@@ -3,7 +3,7 @@
 // A row becomes bytes that no other row has (docs/verification.md#digests), these become 128 bits of SHA-256, and the
 // two halves are summed: a sum over a hash that is not linear sees values that changed places, which a sum or XOR of
 // CRC32s does not. Owner keys are unique within a part and in the bytes, so no two rows of it hash alike. The bucket is
-// not in the bytes but multiplied into a third sum, because the source computes it, and it is costly there.
+// not in the bytes but a factor of the second sum: the source would have to compute it twice, and it is costly there.
 //
 // Both sides are grouped by the shard map's bucket ranges: a row that lies in a range of another shard, or on a shard
 // that does not own the range, makes a difference by itself.
@@ -27,9 +27,8 @@ struct Digest {
   std::uint64_t rows = 0;
   std::uint64_t hashed = 0;  // less than rows: a row was too long for the server to put together, or holds what the
                              // column cannot; nothing can be said by digest
-  std::uint64_t low = 0;     // sums modulo 2^64
-  std::uint64_t high = 0;
-  std::uint64_t placed = 0;  // of low half * bucket
+  std::uint64_t first = 0;   // sum of the first halves modulo 2^64
+  std::uint64_t second = 0;  // of the second ones, each times 2 * bucket + 1
   bool operator==(const Digest&) const = default;
 };
 
