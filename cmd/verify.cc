@@ -17,12 +17,14 @@ struct VerifyFlags {
   bool json = false;
   std::size_t findings_max = verify::VerifyOptions().findings_max;
   std::uint32_t threads = verify::VerifyOptions().threads;
+  std::string method{verify::VerifyMethodName(verify::VerifyOptions().method)};
 };
 
 base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
   verify::VerifyOptions options;
   options.findings_max = flags.findings_max;
   options.threads = flags.threads;
+  options.method = flags.method == "client" ? verify::VerifyMethod::kClient : verify::VerifyMethod::kServer;
   options.stop = InstallStopSignals();
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
   return verify::RunVerify(config, options);
@@ -46,9 +48,15 @@ void AddVerify(CLI::App& app, int* exit_code) {
       ->check(CLI::Range(0, 10'000'000))
       ->type_name("N")
       ->capture_default_str();
-  sub->add_option("--threads", flags->threads, "Tables compared side by side")
+  sub->add_option("--threads", flags->threads, "Tables, or parts of them, compared side by side")
       ->check(CLI::Range(1, 64))
       ->type_name("N")
+      ->capture_default_str();
+  sub->add_option("--method", flags->method,
+                  "server: the servers compute digests, and only rows that these do not settle are read; client: all "
+                  "rows are read")
+      ->check(CLI::IsMember({"server", "client"}))
+      ->type_name("METHOD")
       ->capture_default_str();
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # usage: scripts/bench.sh copy [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
 #        scripts/bench.sh rss  [--rows N] [--flavour mariadb|mysql|both]
+#        scripts/bench.sh verify [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
 #        scripts/bench.sh binlog [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
 #
 # copy: message rows of 4 legacy tables into 4 shard databases of the same throw-away server, in four ways:
@@ -12,6 +13,8 @@
 #   Prints the median of each and ratios to the floor. Compare figures of one run only. The server keeps its binlog and
 #   syncs it at every commit; `migrate` reads that binlog meanwhile, its own writes to the shards included.
 # rss: the largest memory of one `migrate` run.
+# verify: message rows of 4 legacy tables in 4 shard databases of one server, compared in three ways with 2 connections:
+#   verify --method server, the digest statements of that run alone, as the server's log has them, and --method client
 # binlog: reads one binlog file, about a gigabyte, with `shardlift binlog` and with the servers' own programs, on one core;
 #   then the cost by event and column type. Both servers' programs read what they can of either server's file.
 #
@@ -21,13 +24,15 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/bench_server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/bench_server.sh"
+# shellcheck source=scripts/bench_verify.sh
+source "$(dirname "${BASH_SOURCE[0]}")/bench_verify.sh"
 # shellcheck source=scripts/bench_binlog.sh
 source "$(dirname "${BASH_SOURCE[0]}")/bench_binlog.sh"
 
 what=${1:-}
 case "$what" in
   -h | --help | '') usage_of "$0" && exit 0 ;;
-  copy) rows=1000000 ;;
+  copy | verify) rows=1000000 ;;
   rss | binlog) rows=3000000 ;;
   *) say "bench.sh: unknown command $what (see --help)" && exit 2 ;;
 esac

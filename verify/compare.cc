@@ -72,16 +72,21 @@ bool JsonEqual(std::string_view a, std::string_view b) {
   return !right.is_discarded() && ValuesEqual(left, right, 0);
 }
 
-void CompareColumns(RowFields source, RowFields target, std::vector<std::size_t>* differing) {
+bool CompareColumns(RowFields source, RowFields target, std::vector<std::size_t>* differing) {
   const auto columns = store::MessageColumns();
+  bool by_meaning = false;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const auto& want = source[kFirstColumnField + i];
     const auto& have = target[kFirstColumnField + i];
     if (want == have) continue;
     const bool json = columns[i].kind == store::TargetKind::kJson && want.has_value() && have.has_value();
-    if (json && JsonEqual(*want, *have)) continue;
-    differing->push_back(i);
+    if (json && JsonEqual(*want, *have)) {
+      by_meaning = true;
+    } else {
+      differing->push_back(i);
+    }
   }
+  return by_meaning;
 }
 
 }  // namespace shardlift::verify

@@ -16,7 +16,8 @@ namespace shardlift::verify {
 
 bool JsonEqual(std::string_view a, std::string_view b);
 
-// Indexes (of store::MessageColumns()) of the columns in which two rows differ; appended to `differing`.
-void CompareColumns(RowFields source, RowFields target, std::vector<std::size_t>* differing);
+// Indexes (of store::MessageColumns()) of the columns in which two rows differ; appended to `differing`. True if a
+// column that does not differ has different bytes.
+bool CompareColumns(RowFields source, RowFields target, std::vector<std::size_t>* differing);
 
 }  // namespace shardlift::verify

@@ -139,10 +139,9 @@ class Merge {
   }
 
   // True if the copy is in a wrong bucket: not the source's, or not the one of the account columns beside it.
-  bool CompareCopy(RowFields copy, std::optional<std::uint32_t> source_bucket,
-                   std::vector<std::size_t>* columns) const {
+  bool CompareCopy(RowFields copy, std::optional<std::uint32_t> source_bucket, std::vector<std::size_t>* columns) {
     columns->clear();
-    CompareColumns(source_.row(), copy, columns);
+    by_meaning_ = CompareColumns(source_.row(), copy, columns);
     const std::optional<std::uint32_t> bucket = ParseBucket(copy[bucket_field_]);
     const std::optional<std::uint32_t> recomputed = ParseBucket(copy[recomputed_field_]);
     return !bucket.has_value() || bucket != source_bucket || bucket != recomputed;
@@ -163,6 +162,7 @@ class Merge {
       verdict->kind = FindingKind::kDiffers;
     } else {
       ++counts_->equal;
+      if (by_meaning_) ++counts_->equal_by_meaning;
       return;
     }
     ++counts_->findings[static_cast<std::size_t>(verdict->kind)];
@@ -178,9 +178,20 @@ class Merge {
   std::vector<Cursor> shards_;
   std::uint64_t owners_ = 0;
   std::uint64_t reported_ = 0;
+  bool by_meaning_ = false;  // of the copy compared last
 };
 
 }  // namespace
+
+void MergeCounts::Add(const MergeCounts& other) {
+  source_rows += other.source_rows;
+  equal += other.equal;
+  equal_by_meaning += other.equal_by_meaning;
+  for (std::size_t kind = 0; kind < kFindingKinds; ++kind) findings[kind] += other.findings[kind];
+  findings_with_source += other.findings_with_source;
+  shard_rows.resize(std::max(shard_rows.size(), other.shard_rows.size()));
+  for (std::size_t shard = 0; shard < other.shard_rows.size(); ++shard) shard_rows[shard] += other.shard_rows[shard];
+}
 
 Status MergeTable(const MergeInput& input, MergeCounts* counts) {
   *counts = MergeCounts();

@@ -32,9 +32,12 @@ struct Verdict {
 struct MergeCounts {
   std::uint64_t source_rows = 0;
   std::uint64_t equal = 0;
+  std::uint64_t equal_by_meaning = 0;  // of them: with JSON of other bytes
   std::array<std::uint64_t, kFindingKinds> findings{};
   std::uint64_t findings_with_source = 0;  // source_rows = equal + this
   std::vector<std::uint64_t> shard_rows;   // per shard
+
+  void Add(const MergeCounts& other);  // counts of other rows
 };
 
 struct MergeInput {

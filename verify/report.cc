@@ -78,6 +78,18 @@ std::string FindingText(const Finding& finding) {
   return line + "\n";
 }
 
+std::string DigestText(const VerifyReport& report) {
+  if (report.method != VerifyMethod::kServer) return {};
+  const DigestCounts& d = report.digests;
+  std::string text = fmt::format("{} of {} parts settled by digest, {} ({} rows) row by row", d.parts - d.parts_by_rows,
+                                 d.parts, d.parts_by_rows, base::FormatCount(d.rows_by_rows));
+  if (d.rows_json_by_rows > 0) {
+    text += fmt::format("; of {} rows the JSON columns row by row, since their servers write equal JSON differently",
+                        base::FormatCount(d.rows_json_by_rows));
+  }
+  return text + "\n";
+}
+
 std::string BalanceText(const VerifyReport& report) {
   std::string text = fmt::format("{:<16}{:>14}{:>14}{:>14}{:>14}{:>14}\n", "mapping", "source rows", "left behind",
                                  "to move", "equal", "dead letters");
@@ -118,27 +130,35 @@ std::string ReportJson(const VerifyReport& report) {
   for (const NotVerified& n : report.not_verified) {
     not_verified.push_back({{"source", n.source}, {"table", n.table}, {"reason", n.reason}});
   }
-  const Json out{{"schema", "shardlift.verify/1"},
-                 {"clean", report.clean()},
-                 {"claim", kClaim},
-                 {"rows_compared", report.rows_compared},
-                 {"tables", report.tables},
-                 {"counts", counts},
-                 {"findings_total", report.findings_total()},
-                 {"findings", findings},
-                 {"dead_letters", report.dead_letters},
-                 {"per_shard", shards},
-                 {"per_mapping", mappings},
-                 {"not_verified", not_verified},
-                 {"notes", report.notes},
-                 {"seconds", report.seconds},
-                 {"next_steps", NextSteps(report)}};
+  Json out{{"schema", "shardlift.verify/1"},
+           {"clean", report.clean()},
+           {"claim", kClaim},
+           {"method", std::string(VerifyMethodName(report.method))},
+           {"rows_compared", report.rows_compared},
+           {"tables", report.tables},
+           {"counts", counts},
+           {"findings_total", report.findings_total()},
+           {"findings", findings},
+           {"dead_letters", report.dead_letters},
+           {"per_shard", shards},
+           {"per_mapping", mappings},
+           {"not_verified", not_verified},
+           {"notes", report.notes},
+           {"seconds", report.seconds},
+           {"next_steps", NextSteps(report)}};
+  if (report.method == VerifyMethod::kServer) {
+    out["digests"] = {{"parts", report.digests.parts},
+                      {"parts_by_rows", report.digests.parts_by_rows},
+                      {"rows_by_rows", report.digests.rows_by_rows},
+                      {"rows_json_by_rows", report.digests.rows_json_by_rows}};
+  }
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string ReportText(const VerifyReport& report) {
   std::string text = fmt::format("{} rows of {} tables compared in {:.1f} s\n", base::FormatCount(report.rows_compared),
                                  report.tables, report.seconds);
+  text += DigestText(report);
   text += BalanceText(report);
   for (std::size_t kind = 0; kind < kFindingKinds; ++kind) {
     if (report.counts[kind] == 0) continue;

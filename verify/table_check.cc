@@ -32,23 +32,43 @@ Result<std::uint64_t> ToNumber(const std::optional<std::string>& text) {
   return Status(Code::kInternal, "a count that is not a number");
 }
 
-// What is wrong with the table's own numbers, if anything: rows that came or went while they were read.
-Status Balance(const TableResult& result) {
+bool IsWanted(const store::TargetColumn& column, const RowScope& scope) {
+  return !scope.json_only || column.name == "bucket" || column.kind == store::TargetKind::kJson;
+}
+
+}  // namespace
+
+Status CheckBalance(const TableResult& result) {
   if (result.counts.source_rows == result.source_rows_kept) return base::Ok();
   return Status(Code::kRefused, fmt::format("it had {} rows to move when counted and {} when read: writes have not "
                                             "stopped; stop them, let migrate catch up and verify again",
                                             result.source_rows_kept, result.counts.source_rows));
 }
 
-}  // namespace
+void AddResult(TableResult some, std::size_t findings_max, TableResult* all) {
+  all->counts.Add(some.counts);
+  all->source_rows_total += some.source_rows_total;
+  all->source_rows_kept += some.source_rows_kept;
+  for (Finding& finding : some.findings) {
+    if (all->findings.size() < findings_max) all->findings.push_back(std::move(finding));
+  }
+  all->digests.parts += some.digests.parts;
+  all->digests.parts_by_rows += some.digests.parts_by_rows;
+  all->digests.rows_by_rows += some.digests.rows_by_rows;
+  all->digests.rows_json_by_rows += some.digests.rows_json_by_rows;
+  if (all->failure.ok()) all->failure = some.failure;
+}
 
-std::string SourceRowsSql(const mapping::TableMapper& mapper) {
+std::string SourceRowsSql(const mapping::TableMapper& mapper, const RowScope& scope) {
   const mapping::MappingSql& sql = mapper.sql();
   // Every item has an alias of ours: without one an item's name could capture a column of ORDER BY.
   std::string select = "SELECT " + sql.owner_key + " AS `_key`";
-  for (std::size_t i = 0; i < sql.columns.size(); ++i) select += fmt::format(", {} AS `_c{}`", sql.columns[i], i);
-  return fmt::format("{} FROM {} WHERE ({}) ORDER BY {}", select, mapper.context().schema.name.Quoted(), sql.where,
-                     sql.order_by);
+  const auto columns = store::MessageColumns();
+  for (std::size_t i = 0; i < sql.columns.size(); ++i) {
+    select += fmt::format(", {} AS `_c{}`", IsWanted(columns[i], scope) ? sql.columns[i] : "NULL", i);
+  }
+  return fmt::format("{} FROM {} WHERE ({}) AND {} ORDER BY {}", select, mapper.context().schema.name.Quoted(),
+                     sql.where, SourcePartSql(mapper, scope.part), sql.order_by);
 }
 
 std::string SourceCountSql(const mapping::TableMapper& mapper) {
@@ -56,17 +76,20 @@ std::string SourceCountSql(const mapping::TableMapper& mapper) {
                      mapper.context().schema.name.Quoted());
 }
 
-std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std::uint32_t buckets) {
+std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std::uint32_t buckets,
+                         const RowScope& scope) {
   std::string select = "SELECT `owner_key` AS `_key`";
   std::size_t i = 0;
   for (const store::TargetColumn& column : store::MessageColumns()) {
-    select += fmt::format(", {} AS `_c{}`", mysql::QuoteIdentifier(column.name), i++);
+    select +=
+        fmt::format(", {} AS `_c{}`", IsWanted(column, scope) ? mysql::QuoteIdentifier(column.name) : "NULL", i++);
   }
   // The owner index gives the rows in order; without the hint a server may sort the whole table instead.
   return fmt::format(
       "{}, {} AS `_bucket` FROM `message` FORCE INDEX (`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} "
-      "ORDER BY `owner_key`",
-      select, store::BucketSql("`account_type`", "`account_key`", buckets), origin, table_ordinal);
+      "AND {} ORDER BY `owner_key`",
+      select, store::BucketSql("`account_type`", "`account_key`", buckets), origin, table_ordinal,
+      ShardPartSql(scope.part));
 }
 
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key) {
@@ -111,10 +134,16 @@ Result<mysql::Session*> TableChecker::Shard(std::uint32_t index) {
 }
 
 Status TableChecker::Check(const job::CatalogTable& table, TableResult* result) {
-  for (int attempt = 1;; ++attempt) {
+  return Try(table, result, [&](TableResult* attempt, std::uint64_t* rows_reported) {
+    return CheckOnce(table, attempt, rows_reported);
+  });
+}
+
+Status TableChecker::Try(const job::CatalogTable& table, TableResult* result, const Attempt& attempt) {
+  for (int turn = 1;; ++turn) {
     *result = TableResult();
     std::uint64_t rows_reported = 0;
-    Status status = CheckOnce(table, result, &rows_reported);
+    Status status = attempt(result, &rows_reported);
     if (status.ok()) return base::Ok();
     context_.rows_done->fetch_sub(rows_reported, std::memory_order_relaxed);
     CloseAll();  // a stream may have been left half read
@@ -124,21 +153,38 @@ Status TableChecker::Check(const job::CatalogTable& table, TableResult* result) 
       result->failure = status;
       return base::Ok();
     }
-    if (attempt == 2) return status;
+    if (turn == 2) return status;
     base::LogWarning("a server was lost while a table was compared; the table is compared again",
                      {{"table", table.schema().name.Text()}, {"error", status.message()}});
   }
 }
 
 Status TableChecker::CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported) {
+  SL_TRY(CountSourceRows(table, result));
+  SL_TRY(CompareRows(table, RowScope(), result, [&](std::uint64_t rows) {
+    *rows_reported += rows;
+    context_.rows_done->fetch_add(rows, std::memory_order_relaxed);
+  }));
+  result->failure = CheckBalance(*result);
+  return base::Ok();
+}
+
+Status TableChecker::CountSourceRows(const job::CatalogTable& table, TableResult* result) {
+  SL_ASSIGN(mysql::Session * source, Source(table.source));
+  SL_ASSIGN(const mysql::Rows count,
+            source->Query(SourceCountSql(*table.mapper), "count rows of " + table.schema().name.Text()));
+  SL_ASSIGN(result->source_rows_total, ToNumber(count.rows.at(0).at(0)));
+  SL_ASSIGN(result->source_rows_kept, ToNumber(count.rows.at(0).at(1)));
+  return base::Ok();
+}
+
+Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
+                                 std::function<void(std::uint64_t)> on_rows) {
   const mapping::TableMapper& mapper = *table.mapper;
   const std::string name = mapper.context().schema.name.Text();
   SL_ASSIGN(mysql::Session * source, Source(table.source));
-  SL_ASSIGN(const mysql::Rows count, source->Query(SourceCountSql(mapper), "count rows of " + name));
-  SL_ASSIGN(result->source_rows_total, ToNumber(count.rows.at(0).at(0)));
-  SL_ASSIGN(result->source_rows_kept, ToNumber(count.rows.at(0).at(1)));
-  SL_ASSIGN(const auto source_rows, OpenSqlRows(*source, SourceRowsSql(mapper), "read rows of " + name));
-  const std::string shard_sql = ShardRowsSql(mapper.config().origin, table.ordinal, context_.router.buckets());
+  SL_ASSIGN(const auto source_rows, OpenSqlRows(*source, SourceRowsSql(mapper, scope), "read rows of " + name));
+  const std::string shard_sql = ShardRowsSql(mapper.config().origin, table.ordinal, context_.router.buckets(), scope);
   std::vector<std::unique_ptr<RowSource>> streams;
   std::vector<RowSource*> shard_rows;
   for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
@@ -151,16 +197,11 @@ Status TableChecker::CheckOnce(const job::CatalogTable& table, TableResult* resu
   input.shards = shard_rows;
   input.router = &context_.router;
   input.stop = context_.options.stop;
-  input.on_rows = [&](std::uint64_t rows) {
-    *rows_reported += rows;
-    context_.rows_done->fetch_add(rows, std::memory_order_relaxed);
-  };
+  input.on_rows = std::move(on_rows);
   input.on_finding = [&](const Verdict& verdict) {
     if (result->findings.size() < context_.options.findings_max) result->findings.push_back(ToFinding(table, verdict));
   };
-  SL_TRY(MergeTable(input, &result->counts));
-  result->failure = Balance(*result);
-  return base::Ok();
+  return MergeTable(input, &result->counts);
 }
 
 Finding TableChecker::ToFinding(const job::CatalogTable& table, const Verdict& verdict) const {

@@ -1,10 +1,12 @@
-// TableChecker: compares one legacy table with all shards, over sessions of its own.
+// TableChecker: compares rows of one legacy table with all shards, over sessions of its own.
 //
-// Each worker thread of a verification has one. Sessions are opened when first needed and kept from table to table.
+// The client method: rows of both sides are streamed and merged. Each worker thread of a verification has one. Sessions
+// are opened when first needed and kept from table to table.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "mysql/session.h"
 #include "store/router.h"
 #include "verify/merge.h"
+#include "verify/owner_part.h"
 #include "verify/verify.h"
 
 namespace shardlift::verify {
@@ -24,8 +27,15 @@ struct TableResult {
   std::uint64_t source_rows_total = 0;  // counted beside the stream
   std::uint64_t source_rows_kept = 0;   // of them those for which `where` is true
   std::vector<Finding> findings;        // at most options.findings_max
-  base::Status failure;                 // not ok: this table could not be compared
+  DigestCounts digests;
+  base::Status failure;  // not ok: this table could not be compared
 };
+// Adds what was learned of some of a table's rows.
+void AddResult(TableResult some, std::size_t findings_max, TableResult* all);
+
+// What is wrong with the numbers of a table that was compared as a whole, if anything: rows that came or went
+// meanwhile.
+base::Status CheckBalance(const TableResult& result);
 
 // What all workers share. `rows_done` is for progress.
 struct CheckContext {
@@ -36,12 +46,19 @@ struct CheckContext {
   std::atomic<std::uint64_t>* rows_done;
 };
 
+// Which rows, and which of their columns, are compared row by row.
+struct RowScope {
+  OwnerPart part;
+  bool json_only = false;  // all columns but the bucket and those that hold JSON are NULL on both sides
+};
+
 // SELECT of the source's rows with every target column computed by the source (RowSource's fields), and of their
-// number: all, and those for which `where` is true.
-std::string SourceRowsSql(const mapping::TableMapper& mapper);
+// number in the table: all, and those for which `where` is true.
+std::string SourceRowsSql(const mapping::TableMapper& mapper, const RowScope& scope = {});
 std::string SourceCountSql(const mapping::TableMapper& mapper);
 // SELECT of one shard's rows of one legacy table, with the bucket recomputed from the account columns.
-std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std::uint32_t buckets);
+std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std::uint32_t buckets,
+                         const RowScope& scope = {});
 // "7, 42" for a canonical key whose columns are all integers, else empty: string keys are user data.
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key);
 
@@ -53,12 +70,24 @@ class TableChecker {
   // `result->failure`.
   base::Status Check(const job::CatalogTable& table, TableResult* result);
 
- private:
+  // Runs `attempt` with a result of its own, and once more when a server is lost; as Check. It adds the rows that it
+  // counted as done to its second argument.
+  using Attempt = std::function<base::Status(TableResult*, std::uint64_t*)>;
+  base::Status Try(const job::CatalogTable& table, TableResult* result, const Attempt& attempt);
+
+  // The pieces of Check, for the server method. They do not try again.
+  // Sets source_rows_total and source_rows_kept.
+  base::Status CountSourceRows(const job::CatalogTable& table, TableResult* result);
+  // Sets counts and adds findings. `on_rows` as in MergeInput.
+  base::Status CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
+                           std::function<void(std::uint64_t)> on_rows);
   base::Result<mysql::Session*> Source(std::uint32_t index);
   base::Result<mysql::Session*> Shard(std::uint32_t index);
+  void CloseAll();
+
+ private:
   base::Status CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported);
   Finding ToFinding(const job::CatalogTable& table, const Verdict& verdict) const;
-  void CloseAll();
 
   const CheckContext& context_;
   std::vector<std::unique_ptr<mysql::Session>> sources_;

@@ -5,16 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <numeric>
-#include <thread>
 
-#include "base/progress.h"
 #include "job/catalog.h"
 #include "mysql/position.h"
 #include "store/router.h"
 #include "verify/shard_totals.h"
 #include "verify/table_check.h"
+#include "verify/workers.h"
 
 namespace shardlift::verify {
 namespace {
@@ -22,8 +20,6 @@ namespace {
 using base::Code;
 using base::Result;
 using base::Status;
-
-constexpr auto kProgressInterval = std::chrono::milliseconds(200);
 
 // Where a source stands, to tell afterwards whether it was written to. Failures only weaken what can be said.
 struct SourceState {
@@ -64,68 +60,6 @@ void NoteSourceChanges(const job::JobConfig& config, const std::vector<SourceSta
     }
   }
 }
-
-// Gives the tables to the workers, largest first, and keeps the first failure that ends the run.
-class Workers {
- public:
-  Workers(const CheckContext& context, std::vector<TableResult>* results) : context_(context), results_(results) {
-    const auto& tables = context.catalog.tables;
-    order_.resize(tables.size());
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
-      return tables[a].schema().rows_estimate > tables[b].schema().rows_estimate;
-    });
-  }
-
-  Status Run() {
-    const std::size_t count = std::max<std::size_t>(1, std::min<std::size_t>(context_.options.threads, order_.size()));
-    const bool show = context_.options.progress;
-    base::ProgressOptions progress_options;
-    progress_options.enabled = show;
-    base::ProgressReporter progress("verify", progress_options);
-    std::uint64_t total = 0;
-    for (const job::CatalogTable& table : context_.catalog.tables) total += table.schema().rows_estimate;
-    progress.SetTotal(total);
-    running_ = count;
-    std::vector<std::thread> threads;
-    threads.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, &progress] { Work(progress); });
-    while (running_.load() > 0) {
-      progress.SetDone(context_.rows_done->load(std::memory_order_relaxed));
-      std::this_thread::sleep_for(kProgressInterval);
-    }
-    for (std::thread& thread : threads) thread.join();
-    progress.SetDone(context_.rows_done->load());
-    progress.SetTotal(context_.rows_done->load());  // the estimates have served
-    return failure_;
-  }
-
- private:
-  void Work(base::ProgressReporter& progress) {
-    TableChecker checker(context_);
-    for (;;) {
-      const std::size_t turn = next_.fetch_add(1);
-      if (turn >= order_.size() || failed_.load()) break;
-      const job::CatalogTable& table = context_.catalog.tables[order_[turn]];
-      progress.SetNote(table.schema().name.Text());
-      const Status status = checker.Check(table, &(*results_)[order_[turn]]);
-      if (status.ok()) continue;
-      const std::lock_guard lock(mutex_);
-      if (!failed_.exchange(true)) failure_ = status;
-      break;
-    }
-    running_.fetch_sub(1);
-  }
-
-  const CheckContext& context_;
-  std::vector<TableResult>* const results_;
-  std::vector<std::size_t> order_;
-  std::atomic<std::size_t> next_{0};
-  std::atomic<std::size_t> running_{0};
-  std::atomic<bool> failed_{false};
-  std::mutex mutex_;
-  Status failure_;
-};
 
 // The shards' own counts, taken before the streams, must be what the streams brought.
 void CheckShardCounts(const job::JobConfig& config, const job::CatalogTable& table, const ShardTotals& totals,
@@ -193,6 +127,10 @@ class Reporter {
       if (letters != totals_.dead_letters.end()) balance.dead_letters += letters->second;
     }
     report->rows_compared += result->counts.source_rows;
+    report->digests.parts += result->digests.parts;
+    report->digests.parts_by_rows += result->digests.parts_by_rows;
+    report->digests.rows_by_rows += result->digests.rows_by_rows;
+    report->digests.rows_json_by_rows += result->digests.rows_json_by_rows;
     for (std::size_t kind = 0; kind < kFindingKinds; ++kind) report->counts[kind] += result->counts.findings[kind];
     for (Finding& finding : result->findings) {
       if (report->findings.size() < findings_max_) report->findings.push_back(std::move(finding));
@@ -219,6 +157,8 @@ std::string_view FindingKindName(FindingKind kind) {
   return "unknown";
 }
 
+std::string_view VerifyMethodName(VerifyMethod method) { return method == VerifyMethod::kServer ? "server" : "client"; }
+
 std::uint64_t VerifyReport::findings_total() const {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
@@ -237,10 +177,11 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
 
   std::atomic<std::uint64_t> rows_done{0};
   const CheckContext context{config, catalog, router, options, &rows_done};
-  std::vector<TableResult> results(catalog.tables.size());
-  SL_TRY(Workers(context, &results).Run());
+  std::vector<TableResult> results;
+  SL_TRY(RunChecks(context, &results));
 
   VerifyReport report;
+  report.method = options.method;
   const Reporter reporter(config, catalog, totals, options.findings_max);
   reporter.AddTables(results, &report);
   reporter.AddShards(&report);

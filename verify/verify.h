@@ -1,8 +1,9 @@
-// RunVerify: compares every mapped legacy row with the shards, after the writes have stopped (design 7).
+// RunVerify: compares every mapped legacy row with the shards, after the writes have stopped (docs/verification.md).
 //
 // The source server computes every target column with the mapping's SQL text, never with the evaluator that wrote the
-// rows; each shard returns its rows of the same legacy table; both come in owner key order and are merged, in constant
-// memory. One verdict per owner, by precedence: duplicate > wrong shard > wrong bucket > differs > missing > extra.
+// rows. Two methods give the same findings: `server`, digests of ranges of owners computed on both sides, narrowed down
+// where they differ; and `client`, all rows of both sides streamed in owner key order and merged. Memory is constant.
+// One verdict per owner, by precedence: duplicate > wrong shard > wrong bucket > differs > missing > extra.
 //
 // What it may claim: every row was equal when it was read. That is equality of the two sides only if nothing wrote to
 // the legacy tables since before the pass began, and if migrate had caught up. What moved under the pass is detected
@@ -44,6 +45,17 @@ struct Finding {
   std::string dead_letter;           // why the row was set aside, when it has an open dead letter
 };
 
+enum class VerifyMethod : std::uint8_t { kServer, kClient };
+std::string_view VerifyMethodName(VerifyMethod method);  // "server", "client"
+
+// How the server method came to its result.
+struct DigestCounts {
+  std::uint64_t parts = 0;              // ranges or sets of owners that were settled
+  std::uint64_t parts_by_rows = 0;      // of them: not by digest but row by row
+  std::uint64_t rows_by_rows = 0;       // source rows in those
+  std::uint64_t rows_json_by_rows = 0;  // source rows of which only the JSON columns were compared row by row
+};
+
 struct MappingBalance {
   std::string mapping;
   std::uint64_t source_rows = 0;  // = kept + left_behind
@@ -66,6 +78,8 @@ struct NotVerified {
 };
 
 struct VerifyReport {
+  VerifyMethod method = VerifyMethod::kServer;
+  DigestCounts digests;             // of the server method
   std::uint64_t rows_compared = 0;  // source rows that were held against the shards
   std::uint64_t tables = 0;
   std::array<std::uint64_t, kFindingKinds> counts{};  // by FindingKind, complete
@@ -84,10 +98,15 @@ struct VerifyReport {
 };
 
 struct VerifyOptions {
-  std::size_t findings_max = 1000;          // listed; all are counted
-  std::uint32_t threads = 2;                // tables side by side
-  bool progress = true;                     // to stderr
-  const std::atomic<bool>* stop = nullptr;  // set by a signal handler; ends with kStopped
+  std::size_t findings_max = 1000;  // listed; all are counted
+  std::uint32_t threads = 2;        // tables, or parts of them, side by side
+  VerifyMethod method = VerifyMethod::kServer;
+  std::uint64_t chunk_rows = 20'000;          // of one digest
+  std::uint64_t rows_compared_max = 1000;     // so few are compared row by row when their digests differ
+  std::uint64_t equal_by_meaning_max = 1000;  // rows of a table whose JSON may be found equal in other words before its
+                                              // JSON is no longer digested
+  bool progress = true;                       // to stderr
+  const std::atomic<bool>* stop = nullptr;    // set by a signal handler; ends with kStopped
 };
 
 // kEnvironment when a server is lost (after one more try per table), kRefused when the job's tables have no ordinals

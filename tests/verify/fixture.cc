@@ -49,7 +49,7 @@ void WriteFile(const std::string& path, const std::string& text) {
   chmod(path.c_str(), 0600);
 }
 
-std::string JobText() {
+std::string JobText(const std::string& mapping) {
   std::string sources;
   std::string shards;
   for (int i = 0; i < 2; ++i) {
@@ -68,6 +68,7 @@ std::string JobText() {
     mappings += fmt::format("{}\"{}/configs/mappings/{}.json\"", mappings.empty() ? "" : ", ",
                             SHARDLIFT_SOURCE_DIRECTORY, name);
   }
+  if (!mapping.empty()) mappings += ", " + mapping;
   return fmt::format(
       "{{\n  \"job\": \"verify-test\",\n  \"sources\": [{}],\n  \"shards\": [{}],\n  \"mappings\": [{}]\n}}\n", sources,
       shards, mappings);
@@ -84,7 +85,7 @@ const std::string& ReadyJob() {
   static const std::string path = [] {
     const std::vector<std::string> fast{"--sync-binlog=0", "--innodb-flush-log-at-trx-commit=0"};
     live::Start({{kServers[0], Flavour::kMariaDb, fast}, {kServers[1], Flavour::kMySql, fast}});
-    WriteFile(live::Directory() + "/job.json", JobText());
+    WriteFile(live::Directory() + "/job.json", JobText(""));
     return live::Directory() + "/job.json";
   }();
   return path;
@@ -105,10 +106,13 @@ std::string PushRows(std::uint64_t rows) {
     const std::string params = kParams[i % std::size(kParams)];
     std::string escaped;
     for (const char c : params) escaped += c == '\\' ? "\\\\" : std::string(1, c);
-    values +=
-        fmt::format("{}({}, 'Open-{}', '{}', 'tpl_{}', {}, '2023-09-01 00:00:{:02}.{:03}', {}, {})", i == 1 ? "" : ", ",
-                    i, i, i % 10 == 0 ? "sandbox" : "shop", i, i % 9 == 0 ? "NULL" : "'" + escaped + "'", i % 60,
-                    i % 1000, i % 2 == 0 ? "NULL" : "'2023-09-02 00:00:00.5'", i % 4 == 0 ? 1 : 0);
+    values += fmt::format("{}({}, 'Open-{}', '{}', 'tpl_{}', {}, '2023-09-01 00:00:{:02}.{:03}', {}, {})",
+                          i == 1 ? "" : ", ", i, i,
+                          i % 10 == 0   ? "sandbox"
+                          : i % 11 == 0 ? ""
+                                        : "shop",
+                          i, i % 9 == 0 ? "NULL" : "'" + escaped + "'", i % 60, i % 1000,
+                          i % 2 == 0 ? "NULL" : "'2023-09-02 00:00:00.5'", i % 4 == 0 ? 1 : 0);
   }
   return values;
 }
@@ -195,7 +199,17 @@ void StoreTest::SetUp() {
   const bool fresh = !legacy_ready_;
   if (fresh) MakeLegacyTables();
   if (HasFatalFailure()) return;
-  auto config = job::LoadJobConfig(JobPath());
+  LoadAndFill();
+  legacy_ready_ = true;
+}
+
+void StoreTest::LoadAndFill(const std::string& mapping) {
+  std::string path = JobPath();
+  if (!mapping.empty()) {
+    path = live::Directory() + "/job-with-another-mapping.json";
+    WriteFile(path, JobText(mapping));
+  }
+  auto config = job::LoadJobConfig(path);
   ASSERT_TRUE(config.ok()) << config.status().message();
   config_ = std::move(config).value();
   MakeStore();
@@ -203,9 +217,10 @@ void StoreTest::SetUp() {
   auto catalog = job::LoadCatalog(config_, true);
   ASSERT_TRUE(catalog.ok()) << catalog.status().message();
   catalog_ = std::move(catalog).value();
-  Refill();
-  legacy_ready_ = true;
+  Fill();
 }
+
+mysql::Session& StoreTest::ShardSession(std::size_t shard) { return SessionOf(shard, ShardDatabase(shard)); }
 
 void StoreTest::MakeStore() {
   for (std::size_t shard = 0; shard < config_.shards.size(); ++shard) {
@@ -217,7 +232,7 @@ void StoreTest::MakeStore() {
   }
 }
 
-void StoreTest::Refill() {
+void StoreTest::Fill() {
   const auto router = store::Router::Create(config_.routing.buckets, config_.routing.ranges);
   ASSERT_TRUE(router.ok());
   const auto columns = store::MessageColumns();

@@ -41,14 +41,18 @@ class StoreTest : public ::testing::Test {
   // The n-th owner key (hex) of a table on a shard; "" and a failed test if there are fewer.
   std::string OwnerOnShard(std::size_t shard, std::uint32_t ordinal, std::uint64_t n);
 
+  static mysql::Session& ShardSession(std::size_t shard);
+  // Loads the job, and with `mapping` (its text) one more, and makes the shards what they would be after a migration of
+  // the legacy tables as they are.
+  void LoadAndFill(const std::string& mapping = "");
+
   job::JobConfig config_;
   job::Catalog catalog_;
 
  private:
   void MakeLegacyTables();
   void MakeStore();
-  // Empties the shards and fills them from the sources.
-  void Refill();
+  void Fill();  // the empty shards, from the sources
 
   static inline bool legacy_ready_ = false;  // the legacy tables are as MakeLegacyTables left them
 };

@@ -54,6 +54,18 @@ TEST(ReportTest, JsonHasWhatTheContractSays) {
   EXPECT_FALSE(json["next_steps"].empty());
 }
 
+TEST(ReportTest, TheServerMethodSaysWhatItRead) {
+  VerifyReport report = OneMissing();
+  report.digests = {.parts = 12, .parts_by_rows = 1, .rows_by_rows = 1500, .rows_json_by_rows = 70};
+  EXPECT_EQ(nlohmann::json::parse(ReportJson(report))["method"], "server");
+  EXPECT_EQ(nlohmann::json::parse(ReportJson(report))["digests"]["rows_by_rows"], 1500);
+  EXPECT_THAT(ReportText(report), HasSubstr("11 of 12 parts settled by digest, 1 (1,500 rows) row by row; of 70 rows"));
+  report.method = VerifyMethod::kClient;
+  EXPECT_EQ(nlohmann::json::parse(ReportJson(report))["method"], "client");
+  EXPECT_FALSE(nlohmann::json::parse(ReportJson(report)).contains("digests"));
+  EXPECT_THAT(ReportText(report), Not(HasSubstr("digest")));
+}
+
 TEST(ReportTest, ExitCodes) {
   EXPECT_EQ(VerifyReport().exit_code(), 0);
   EXPECT_EQ(OneMissing().exit_code(), 1);

@@ -1,0 +1,180 @@
+#include "verify/digest.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <span>
+#include <string_view>
+
+#include "store/message_table.h"
+
+namespace shardlift::verify {
+namespace {
+
+using base::Result;
+using store::TargetColumn;
+using store::TargetKind;
+
+// Keeps the server from merging a derived table into the query around it, which would compute each hash twice.
+constexpr const char* kAllRows = "LIMIT 18446744073709551615";
+
+// A column's part of a row's bytes.
+struct Item {
+  const TargetColumn* column;
+  std::string sql;
+  std::string length;  // a literal where the length is known
+};
+
+bool IsText(const TargetColumn& column) {
+  switch (column.kind) {
+    case TargetKind::kUnsigned:
+    case TargetKind::kDateTime6: return false;
+    case TargetKind::kBinary:
+    case TargetKind::kJson: return true;
+  }
+  return true;
+}
+
+// Text with a character set of its own would make CONCAT a text too, and its bytes no longer what they were.
+std::string BytesSql(const TargetColumn& column, const std::string& sql) {
+  return column.kind == TargetKind::kJson ? "CAST(" + sql + " AS BINARY)" : sql;
+}
+
+// Neither the bucket (see digest.h) nor what the part has fixed.
+bool IsHashed(const TargetColumn& column, bool with_json) {
+  if (column.name == "bucket" || column.name == "owner_origin" || column.name == "owner_table") return false;
+  return with_json || column.kind != TargetKind::kJson;
+}
+
+// The longest text that is never NULL: it goes last, and its length follows from that of all.
+const Item* Last(const std::vector<Item>& items) {
+  const Item* last = nullptr;
+  for (const Item& item : items) {
+    if (!IsText(*item.column) || item.column->nullable) continue;
+    if (last == nullptr || item.column->limit > last->column->limit) last = &item;
+  }
+  return last;
+}
+
+// Numbers, times and lengths in a fixed order, each with a comma behind it ("N" for NULL), then the texts as they are.
+// CONCAT rather than CONCAT_WS: a NULL where the target has none makes all of it NULL, and the row is not hashed.
+std::string RowBytesSql(const std::vector<Item>& items) {
+  const Item* const last = Last(items);
+  std::vector<std::string> head;
+  std::vector<std::string> tail;
+  const auto or_null_mark = [](const Item& item, const std::string& sql) {
+    return item.column->nullable ? fmt::format("COALESCE({}, 'N')", sql) : sql;
+  };
+  for (const Item& item : items) {
+    if (!IsText(*item.column)) {
+      head.push_back(or_null_mark(item, item.sql));
+      continue;
+    }
+    if (&item == last) continue;
+    head.push_back(item.length.empty() ? or_null_mark(item, fmt::format("LENGTH({})", item.sql)) : item.length);
+    tail.push_back(item.column->nullable ? fmt::format("COALESCE({}, _binary'')", item.sql) : item.sql);
+  }
+  if (last != nullptr) tail.push_back(last->sql);
+  return fmt::format("CONCAT({}, ',', {})", fmt::join(head, ", ',', "), fmt::join(tail, ", "));
+}
+
+std::string RangeSql(const std::string& bucket, const std::vector<store::BucketRange>& ranges) {
+  std::vector<std::uint32_t> firsts;
+  for (std::size_t i = 1; i < ranges.size(); ++i) firsts.push_back(ranges[i].first);
+  if (firsts.empty()) return fmt::format("IF({} IS NULL, {}, 0)", bucket, kNoRange);
+  return fmt::format("INTERVAL({}, {})", bucket, fmt::join(firsts, ", "));
+}
+
+// `inner` gives `_bucket`, `_hash` and `_slice`.
+std::string SumsSql(const std::string& inner, const std::vector<store::BucketRange>& ranges) {
+  const auto half = [](int at) {
+    return fmt::format("CAST(CONV(SUBSTRING(`_hash`, {}, 16), 16, 10) AS DECIMAL(20))", at);
+  };
+  return fmt::format(
+      "SELECT `_slice`, {} AS `_range`, COUNT(*), COUNT(`_hash`), SUM({}), SUM({} * (2 * `_bucket` + 1)) FROM ({} {}) "
+      "AS `_rows` GROUP BY `_slice`, `_range`",
+      RangeSql("`_bucket`", ranges), half(1), half(17), inner, kAllRows);
+}
+
+template <typename Number>
+bool Parse(const std::optional<std::string>& text, Number* out) {
+  if (!text) return false;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), *out);
+  return error == std::errc() && end == text->data() + text->size();
+}
+
+// A sum of any length modulo 2^64; NULL is the sum of nothing.
+bool ParseSum(const std::optional<std::string>& text, std::uint64_t* out) {
+  *out = 0;
+  for (const char c : text.value_or("")) {
+    if (c < '0' || c > '9') return false;
+    *out = *out * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<store::BucketRange> MapRanges(const store::Router& router) {
+  std::vector<store::BucketRange> ranges;
+  for (std::uint32_t bucket = 0; bucket < router.rules().bucket_count(); ++bucket) {
+    const std::uint32_t shard = router.ShardOf(bucket);
+    if (ranges.empty() || ranges.back().shard != shard) ranges.push_back({bucket, bucket, shard});
+    ranges.back().last = bucket;
+  }
+  return ranges;
+}
+
+std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScope& scope,
+                            const std::vector<store::BucketRange>& ranges) {
+  const mapping::MappingSql& sql = mapper.sql();
+  const auto columns = store::MessageColumns();
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (!IsHashed(columns[i], scope.with_json)) continue;
+    Item& item = items.emplace_back(Item{&columns[i], BytesSql(columns[i], sql.columns[i]), ""});
+    if (columns[i].name == "owner_key" && HasKeyRanges(mapper)) {
+      item.length = fmt::format("{}", 8 * mapper.key_columns().size());  // integers: docs/formats.md
+    }
+  }
+  const std::string inner =
+      fmt::format("SELECT {} AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} WHERE ({}) AND {}",
+                  sql.columns[store::MessageColumnIndex("bucket")], RowBytesSql(items),
+                  scope.slices > 0 ? SliceSql(sql.owner_key, scope.slices) : "0", mapper.context().schema.name.Quoted(),
+                  sql.where, SourcePartSql(mapper, scope.part));
+  return SumsSql(inner, ranges);
+}
+
+std::string ShardDigestSql(std::uint32_t origin, std::uint32_t table_ordinal, const DigestScope& scope,
+                           const std::vector<store::BucketRange>& ranges) {
+  std::vector<Item> items;
+  for (const TargetColumn& column : store::MessageColumns()) {
+    if (!IsHashed(column, scope.with_json)) continue;
+    items.push_back({&column, BytesSql(column, mysql::QuoteIdentifier(column.name)), ""});
+  }
+  const std::string inner = fmt::format(
+      "SELECT `bucket` AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM `message` FORCE INDEX "
+      "(`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} AND {}",
+      RowBytesSql(items), scope.slices > 0 ? SliceSql("`owner_key`", scope.slices) : "0", origin, table_ordinal,
+      ShardPartSql(scope.part));
+  return SumsSql(inner, ranges);
+}
+
+Result<Digests> ReadDigests(mysql::Session& session, const std::string& sql, const std::string& what) {
+  SL_ASSIGN(const mysql::Rows rows, session.Query(sql, what));
+  Digests digests;
+  for (const auto& row : rows.rows) {
+    DigestGroup group;
+    Digest digest;
+    const bool read = row.size() == 6 && Parse(row[0], &group.first) && Parse(row[1], &group.second) &&
+                      Parse(row[2], &digest.rows) && Parse(row[3], &digest.hashed) && ParseSum(row[4], &digest.first) &&
+                      ParseSum(row[5], &digest.second);
+    if (!read) return base::Status(base::Code::kInternal, what + ": the server's digest is not made of numbers");
+    digests.emplace(group, digest);
+  }
+  return digests;
+}
+
+}  // namespace shardlift::verify

@@ -1,0 +1,156 @@
+#include "verify/workers.h"
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <mutex>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+#include "base/progress.h"
+#include "verify/digest_check.h"
+
+namespace shardlift::verify {
+namespace {
+
+using base::Status;
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(200);
+// A table is cut into parts of so many chunks, and into so many parts for each thread: parts are even in keys, not in
+// rows.
+constexpr std::uint64_t kChunksOfAPart = 4;
+constexpr std::uint64_t kPartsPerThread = 4;
+
+// What one thread does at a time.
+struct Unit {
+  std::size_t table = 0;
+  OwnerPart part;
+  bool counts = false;  // also counts the table's source rows
+};
+
+// Gives the units to the workers, and keeps the first failure that ends the run.
+class Workers {
+ public:
+  Workers(const CheckContext& context, std::vector<TableResult>* results)
+      : context_(context), results_(results), states_(context.catalog.tables.size()) {}
+
+  Status Run() {
+    SL_TRY(MakeUnits());
+    const std::size_t count = std::max<std::size_t>(1, std::min<std::size_t>(context_.options.threads, units_.size()));
+    base::ProgressOptions progress_options;
+    progress_options.enabled = context_.options.progress;
+    base::ProgressReporter progress("verify", progress_options);
+    std::uint64_t total = 0;
+    for (const job::CatalogTable& table : context_.catalog.tables) total += table.schema().rows_estimate;
+    progress.SetTotal(total);
+    running_ = count;
+    std::vector<std::thread> threads;
+    threads.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, &progress] { Work(progress); });
+    while (running_.load() > 0) {
+      progress.SetDone(context_.rows_done->load(std::memory_order_relaxed));
+      std::this_thread::sleep_for(kProgressInterval);
+    }
+    for (std::thread& thread : threads) thread.join();
+    progress.SetDone(context_.rows_done->load());
+    progress.SetTotal(context_.rows_done->load());  // the estimates have served
+    if (failure_.ok()) Finish();
+    return failure_;
+  }
+
+ private:
+  Status MakeUnits() {
+    const auto& tables = context_.catalog.tables;
+    std::vector<std::size_t> order(tables.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return tables[a].schema().rows_estimate > tables[b].schema().rows_estimate;
+    });
+    TableChecker sessions(context_);
+    for (const std::size_t index : order) {
+      std::vector<OwnerPart> parts(1);
+      if (context_.options.method == VerifyMethod::kServer) {
+        SL_TRY(Cut(sessions, tables[index], &parts));
+      }
+      for (OwnerPart& part : parts) units_.push_back({index, std::move(part), &part == &parts.front()});
+    }
+    return base::Ok();
+  }
+
+  Status Cut(TableChecker& sessions, const job::CatalogTable& table, std::vector<OwnerPart>* parts) const {
+    const VerifyOptions& options = context_.options;
+    const std::uint64_t wanted = std::min(table.schema().rows_estimate / (kChunksOfAPart * options.chunk_rows),
+                                          kPartsPerThread * std::max(1u, options.threads));
+    if (wanted < 2 || !HasKeyRanges(*table.mapper)) return base::Ok();
+    SL_ASSIGN(mysql::Session * source, sessions.Source(table.source));
+    SL_ASSIGN(const mysql::Rows ends, source->Query(FirstKeyColumnRangeSql(*table.mapper),
+                                                    "find the first and last key of " + table.schema().name.Text()));
+    const auto& row = ends.rows.at(0);
+    if (row[0] && row[1]) *parts = EvenParts(*table.mapper, *row[0], *row[1], static_cast<std::uint32_t>(wanted));
+    return base::Ok();
+  }
+
+  void Work(base::ProgressReporter& progress) {
+    TableChecker rows(context_);
+    DigestChecker digests(context_, &rows);
+    for (;;) {
+      const std::size_t turn = next_.fetch_add(1);
+      if (turn >= units_.size() || failed_.load()) break;
+      const Unit& unit = units_[turn];
+      progress.SetNote(context_.catalog.tables[unit.table].schema().name.Text());
+      TableResult result;
+      const Status status = Check(rows, digests, unit, &result);
+      const std::lock_guard lock(mutex_);
+      if (!status.ok()) {
+        if (!failed_.exchange(true)) failure_ = status;
+        break;
+      }
+      AddResult(std::move(result), context_.options.findings_max, &(*results_)[unit.table]);
+    }
+    running_.fetch_sub(1);
+  }
+
+  Status Check(TableChecker& rows, DigestChecker& digests, const Unit& unit, TableResult* result) {
+    const job::CatalogTable& table = context_.catalog.tables[unit.table];
+    if (context_.options.method == VerifyMethod::kClient) return rows.Check(table, result);
+    if (unit.counts) {
+      TableResult counted;
+      SL_TRY(rows.Try(table, &counted,
+                      [&](TableResult* attempt, std::uint64_t*) { return rows.CountSourceRows(table, attempt); }));
+      SL_TRY(digests.Check(table, unit.part, &states_[unit.table], result));
+      AddResult(std::move(counted), 0, result);
+      return base::Ok();
+    }
+    return digests.Check(table, unit.part, &states_[unit.table], result);
+  }
+
+  // A table's parts come in any order.
+  void Finish() {
+    if (context_.options.method != VerifyMethod::kServer) return;
+    for (TableResult& result : *results_) {
+      std::sort(result.findings.begin(), result.findings.end(),
+                [](const Finding& a, const Finding& b) { return a.owner_key < b.owner_key; });
+      if (result.failure.ok()) result.failure = CheckBalance(result);
+    }
+  }
+
+  const CheckContext& context_;
+  std::vector<TableResult>* const results_;
+  std::deque<TableState> states_;  // of each table
+  std::vector<Unit> units_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<std::size_t> running_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  Status failure_;
+};
+
+}  // namespace
+
+Status RunChecks(const CheckContext& context, std::vector<TableResult>* results) {
+  results->resize(context.catalog.tables.size());
+  return Workers(context, results).Run();
+}
+
+}  // namespace shardlift::verify
