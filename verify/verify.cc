@@ -168,9 +168,11 @@ int VerifyReport::exit_code() const {
   return clean() ? 0 : base::ExitCodeOf(Status(Code::kFindings, "findings"));
 }
 
-Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions& options) {
+Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions& wanted) {
   const auto started_at = std::chrono::steady_clock::now();
   SL_ASSIGN(const store::Router router, store::Router::Create(config.routing.buckets, config.routing.ranges));
+  VerifyOptions options = wanted;
+  if (!router.rules().Sql("1", "1", "1").ok()) options.method = VerifyMethod::kClient;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   const std::vector<SourceState> before = ReadSourceStates(config);
   SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config));
@@ -188,6 +190,11 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   SL_TRY(AddUnknownOwners(config, catalog, totals, options.findings_max, &report));
   SL_TRY(NameDeadLetters(config, &report));
   NoteSourceChanges(config, before, &report);
+  if (options.method != wanted.method) {
+    report.notes.emplace_back(
+        "no SQL computes the job's routing strategy, so no digest can hold buckets: all rows were read, as with "
+        "--method client");
+  }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();
   return report;
 }

@@ -83,7 +83,7 @@ struct VerifyReport {
   std::uint64_t rows_compared = 0;  // source rows that were held against the shards
   std::uint64_t tables = 0;
   std::array<std::uint64_t, kFindingKinds> counts{};  // by FindingKind, complete
-  std::vector<Finding> findings;                      // the first ones, in table and key order
+  std::vector<Finding> findings;                      // findings_max of them, in table and key order
   std::uint64_t dead_letters = 0;
   std::vector<ShardRows> per_shard;
   std::vector<MappingBalance> per_mapping;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <numeric>
@@ -48,9 +49,11 @@ class Workers {
     std::vector<std::thread> threads;
     threads.reserve(count);
     for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, &progress] { Work(progress); });
-    while (running_.load() > 0) {
-      progress.SetDone(context_.rows_done->load(std::memory_order_relaxed));
-      std::this_thread::sleep_for(kProgressInterval);
+    {
+      std::unique_lock lock(mutex_);
+      while (!finished_.wait_for(lock, kProgressInterval, [this] { return running_ == 0; })) {
+        progress.SetDone(context_.rows_done->load(std::memory_order_relaxed));
+      }
     }
     for (std::thread& thread : threads) thread.join();
     progress.SetDone(context_.rows_done->load());
@@ -108,7 +111,9 @@ class Workers {
       }
       AddResult(std::move(result), context_.options.findings_max, &(*results_)[unit.table]);
     }
-    running_.fetch_sub(1);
+    const std::lock_guard lock(mutex_);
+    --running_;
+    finished_.notify_one();
   }
 
   Status Check(TableChecker& rows, DigestChecker& digests, const Unit& unit, TableResult* result) {
@@ -140,9 +145,10 @@ class Workers {
   std::deque<TableState> states_;  // of each table
   std::vector<Unit> units_;
   std::atomic<std::size_t> next_{0};
-  std::atomic<std::size_t> running_{0};
   std::atomic<bool> failed_{false};
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards what follows, and the results
+  std::condition_variable finished_;
+  std::size_t running_ = 0;  // threads
   Status failure_;
 };
 
