@@ -110,7 +110,7 @@ Result<LaneClaim> ClaimLane(mysql::Session& session, const job::JobConfig& confi
   if (row[4] != config.fingerprint) {
     return Status(
         Code::kRefused,
-        fmt::format("the checkpoints of source {} were written under other mappings or another routing version "
+        fmt::format("the checkpoints of source {} were written under other mappings or other routing rules "
                     "(fingerprint {} there, {} in {}); continue with the old job file or start with empty shards",
                     source, row[4]->substr(0, 12), config.fingerprint.substr(0, 12), config.path));
   }

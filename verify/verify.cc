@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "job/catalog.h"
+#include "job/routing.h"
 #include "mysql/position.h"
 #include "store/router.h"
 #include "verify/shard_totals.h"
@@ -230,7 +231,7 @@ int VerifyReport::exit_code() const {
 
 Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions& options) {
   const auto started_at = std::chrono::steady_clock::now();
-  SL_ASSIGN(const store::Router router, store::Router::Create(config.routing.buckets, config.routing.ranges));
+  SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   const std::vector<SourceState> before = ReadSourceStates(config);
   SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config));

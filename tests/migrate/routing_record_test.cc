@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "job/routing.h"
 #include "store/message_table.h"
 #include "tests/migrate/fixture.h"
 
@@ -23,10 +24,10 @@ class RoutingRecord : public MigrateTest {
   // The job's map from now on: the same number of ranges, cut elsewhere.
   void MoveBuckets(std::uint64_t epoch) {
     config_.routing.map_epoch = epoch;
-    config_.routing.ranges = {{0, 1023, 0}, {1024, config_.routing.buckets - 1, 1}};
+    config_.routing.ranges = {{0, 1023, 0}, {1024, config_.routing.rules.buckets - 1, 1}};
   }
   base::Status Check() {
-    const auto router = store::Router::Create(config_.routing.buckets, config_.routing.ranges);
+    const auto router = job::MakeRouter(config_.routing);
     return router.ok() ? CheckRouting(config_, *router) : router.status();
   }
   std::string Stored(int shard) {
