@@ -7,6 +7,8 @@
 #include <charconv>
 #include <set>
 
+#include "base/log.h"
+
 namespace shardlift::migrate {
 namespace {
 
@@ -208,6 +210,15 @@ Result<std::unique_ptr<JobLocks>> JobLocks::Acquire(const job::JobConfig& config
     SL_ASSIGN(locks->sessions_.emplace_back(), LockShard(config, shard, takeover));
   }
   return locks;
+}
+
+// A server frees the locks of a closed connection when it gets to it; the next run may be there before.
+JobLocks::~JobLocks() {
+  for (const auto& session : sessions_) {
+    if (!session) continue;
+    const Status released = session->Execute("DO RELEASE_ALL_LOCKS()", "free job locks");
+    if (!released.ok()) base::LogWarning("the job lock is freed by the server only", {{"error", released.message()}});
+  }
 }
 
 Status JobLocks::Maintain() {

@@ -41,6 +41,7 @@ struct SourceClaim {
 // Holds the job's locks (GET_LOCK per shard and origin) on sessions of its own until destroyed. Borrows the config.
 class JobLocks {
  public:
+  ~JobLocks();
   // kRefused naming the holder when another process has them and `takeover` is false; with it the holder's
   // lock sessions are killed. The epochs fence it in any case.
   static base::Result<std::unique_ptr<JobLocks>> Acquire(const job::JobConfig& config, bool takeover);
