@@ -24,6 +24,9 @@ using base::Code;
 using base::Result;
 using base::Status;
 
+constexpr const char* kClientBuckets =
+    "no SQL computes the job's routing strategy: the bucket of each row was computed by this program, from the account "
+    "columns as the source computes them and as the shard holds them, with the function that migrate uses";
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
 
 // Where a source stands, to tell afterwards whether it was written to. Failures only weaken what can be said.
@@ -233,6 +236,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   const auto started_at = std::chrono::steady_clock::now();
   SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
+  SL_TRY(job::CheckStoredRules(config, router));
   const std::vector<SourceState> before = ReadSourceStates(config);
   SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config));
 
@@ -248,6 +252,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   SL_TRY(AddUnknownOwners(config, catalog, totals, options.findings_max, &report));
   SL_TRY(NameDeadLetters(config, &report));
   NoteSourceChanges(config, before, &report);
+  if (!router.rules().has_sql()) report.notes.emplace_back(kClientBuckets);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();
   return report;
 }
