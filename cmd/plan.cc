@@ -17,6 +17,7 @@
 #include "cmd/support.h"
 #include "job/config.h"
 #include "job/preflight.h"
+#include "job/routing.h"
 
 namespace shardlift::cmd {
 namespace {
@@ -25,6 +26,7 @@ using Json = nlohmann::ordered_json;
 
 struct Plan {
   job::JobConfig config;
+  std::optional<store::Router> router;
   std::vector<PlannedTable> tables;
   std::vector<SchemaState> schemas;  // per shard
   std::optional<MappingReport> mappings;
@@ -34,12 +36,14 @@ struct Plan {
 base::Result<Plan> MakePlan(const std::string& path, bool explain) {
   Plan plan;
   SL_ASSIGN(plan.config, job::LoadJobConfig(path));
+  SL_ASSIGN(plan.router, job::MakeRouter(plan.config.routing));
   SL_TRY(job::CheckServers(plan.config));
   if (explain) {
     SL_ASSIGN(plan.mappings, ExplainMappings(plan.config));
     if (!plan.mappings->usable()) return plan;
   }
   SL_ASSIGN(plan.schemas, CompareSchemas(plan.config));
+  SL_TRY(job::CheckStoredRules(plan.config, *plan.router));
   SL_ASSIGN(plan.tables, PlanTables(plan.config));
   return plan;
 }
@@ -123,6 +127,34 @@ std::string UnusableJson(const Plan& plan) {
                  {"next_steps", {kCorrectMappings}}});
 }
 
+// How verify checks the column `bucket` (docs/routing.md).
+constexpr const char* kBucketsByClient =
+    "no SQL computes this strategy: verify computes the buckets itself, from the account columns of both sides";
+
+Json RoutingJson(const store::Router& router) {
+  const store::RoutingRules& rules = router.rules().rules();
+  return {{"version", rules.version},
+          {"strategy", store::StrategyName(rules.strategy)},
+          {"buckets", rules.buckets},
+          {"pinned_biz_tags", rules.pinned_tags.size()},
+          {"listed_accounts", rules.lookup.size()},
+          {"buckets_checked_by", router.rules().has_sql() ? "sql" : "client"},
+          {"map_epoch", router.epoch()}};
+}
+
+std::string RoutingText(const store::Router& router) {
+  const store::RoutingRules& rules = router.rules().rules();
+  std::string text = fmt::format("{}, {} buckets, routing version {}, shard map epoch {}",
+                                 store::StrategyName(rules.strategy), rules.buckets, rules.version, router.epoch());
+  if (!rules.ranges.empty()) text += fmt::format(", {} ranges", rules.ranges.size());
+  if (!rules.lookup.empty()) text += fmt::format(", {} listed accounts", rules.lookup.size());
+  for (const store::PinnedTag& pin : rules.pinned_tags) {
+    text += fmt::format("\npinned: biz tag {} to buckets {}-{}", pin.biz_tag, pin.first, pin.first + pin.buckets - 1);
+  }
+  if (!router.rules().has_sql()) text += fmt::format("\nnote: {}", kBucketsByClient);
+  return text + "\n";
+}
+
 std::string PlanJson(const Plan& plan) {
   Json tables = Json::array();
   std::uint64_t rows = 0;
@@ -148,15 +180,8 @@ std::string PlanJson(const Plan& plan) {
                       {"buckets", buckets},
                       {"schema", plan.schemas[i] == SchemaState::kComplete ? "complete" : "missing"}});
   }
-  Json out{{"schema", "shardlift.plan/1"},
-           {"job", plan.config.name},
-           {"fingerprint", plan.config.fingerprint},
-           {"routing",
-            {{"version", plan.config.routing.version},
-             {"buckets", plan.config.routing.buckets},
-             {"map_epoch", plan.config.routing.map_epoch}}},
-           {"rows_estimate", rows},
-           {"tables", std::move(tables)},
+  Json out{{"schema", "shardlift.plan/1"},         {"job", plan.config.name}, {"fingerprint", plan.config.fingerprint},
+           {"routing", RoutingJson(*plan.router)}, {"rows_estimate", rows},   {"tables", std::move(tables)},
            {"shards", std::move(shards)}};
   if (plan.mappings) {
     out["mappings"] = MappingsJson(*plan.mappings);
@@ -180,9 +205,7 @@ std::string NotesText(const Plan& plan) {
 
 std::string PlanText(const Plan& plan) {
   std::uint64_t rows = 0;
-  std::string text =
-      fmt::format("job {}: {} buckets, routing version {}, shard map epoch {}\n", plan.config.name,
-                  plan.config.routing.buckets, plan.config.routing.version, plan.config.routing.map_epoch);
+  std::string text = fmt::format("job {}: {}", plan.config.name, RoutingText(*plan.router));
   text += fmt::format("{:<12}{:<12}{:<28}{:>8}{:>16}  {}\n", "mapping", "source", "table", "ordinal", "rows (about)",
                       "key");
   for (const PlannedTable& t : plan.tables) {

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <memory>
 #include <set>
+#include <utility>
 
+#include "job/routing.h"
 #include "mysql/schema.h"
 #include "mysql/session.h"
 
@@ -77,7 +80,8 @@ std::vector<std::string> Expand(std::string_view pattern) {
 
 class Collector {
  public:
-  explicit Collector(const job::JobConfig& config) : config_(config) {}
+  Collector(const job::JobConfig& config, std::shared_ptr<const store::BucketRules> rules)
+      : config_(config), rules_(std::move(rules)) {}
 
   Result<MappingReport> Run() {
     for (const job::SourceConfig& source : config_.sources) SL_TRY(Source(source));
@@ -119,7 +123,7 @@ class Collector {
     mapping::TableContext context;
     SL_ASSIGN(context.schema, mysql::ReadTableSchema(session, table));
     context.flavour = session.flavour();
-    context.buckets = config_.routing.buckets;
+    context.rules = rules_;
     context.table_ordinal = 1;  // no part of the explanation depends on it
     Add(mapping, source.endpoint.name + ": " + table.Text(), mapping::Explain(mapping, context));
     return base::Ok();
@@ -142,6 +146,7 @@ class Collector {
   }
 
   const job::JobConfig& config_;
+  const std::shared_ptr<const store::BucketRules> rules_;
   std::map<std::pair<std::string, std::string>, std::set<std::string>> matched_;  // (mapping, pattern): tables
   std::map<std::string, std::size_t> group_of_;
   MappingReport report_;
@@ -191,7 +196,10 @@ bool MappingReport::usable() const {
          });
 }
 
-Result<MappingReport> ExplainMappings(const job::JobConfig& config) { return Collector(config).Run(); }
+Result<MappingReport> ExplainMappings(const job::JobConfig& config) {
+  SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
+  return Collector(config, router.shared_rules()).Run();
+}
 
 std::string MappingText(const MappingReport& report) {
   std::string text;

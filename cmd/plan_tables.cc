@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "job/catalog.h"
+#include "job/routing.h"
 #include "mapping/table_mapper.h"
 #include "mysql/schema.h"
 #include "mysql/session.h"
@@ -72,6 +73,7 @@ Result<bool> Matches(const mapping::MappingConfig& mapping, const mysql::TableNa
 Status PlanSource(const job::JobConfig& config, std::uint32_t source, const Ordinals& ordinals,
                   std::vector<PlannedTable>* planned) {
   const std::string& source_name = config.sources[source].endpoint.name;
+  SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   SL_ASSIGN(const auto session, mysql::Session::Open(config.sources[source].endpoint, mysql::SessionOptions()));
   SL_ASSIGN(const std::vector<mysql::TableName> tables, mysql::ListTables(*session));
   for (const mysql::TableName& table : tables) {
@@ -83,7 +85,7 @@ Status PlanSource(const job::JobConfig& config, std::uint32_t source, const Ordi
       SL_ASSIGN(context.schema, mysql::ReadTableSchema(*session, table));
       context.flavour = session->flavour();
       context.table_ordinal = kAnyOrdinal;
-      context.buckets = config.routing.buckets;
+      context.rules = router.shared_rules();
       SL_ASSIGN(const auto mapper, mapping::TableMapper::Compile(mapping, context));
       const auto found = ordinals.find({std::to_string(mapping.origin), source_name, table.schema, table.table});
       planned->push_back(

@@ -26,6 +26,7 @@ struct RehearseFlags {
   std::string faults = "kill,shard-kill";
   std::string report_directory;
   std::string mappings_directory;
+  std::string routing_file;
   bool json = false;
   bool keep = false;
   bool xa = false;
@@ -45,6 +46,7 @@ base::Result<rehearse::RehearseReport> RunFlags(const RehearseFlags& flags) {
   SL_ASSIGN(options.faults, rehearse::ParseFaults(flags.faults));
   options.report_directory = flags.report_directory;
   options.mappings_directory = flags.mappings_directory;
+  options.routing_file = flags.routing_file;
   options.keep = flags.keep;
   options.xa = flags.xa;
   options.writes_per_second = flags.writes_per_second;
@@ -106,6 +108,9 @@ void AddRehearse(CLI::App& app, int* exit_code) {
   sub->add_flag("--xa", flags->xa, "Writers use XA transactions too");
   sub->add_option("--mappings", flags->mappings_directory, "Directory of im.json, push.json and notice.json")
       ->type_name("DIR");
+  sub->add_option("--routing", flags->routing_file,
+                  "A JSON file with the job's \"routing\" object, for four shards s0 to s3; default: the default rules")
+      ->type_name("FILE");
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }
 

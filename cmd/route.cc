@@ -16,6 +16,7 @@
 #include "cmd/route_simulate.h"
 #include "cmd/support.h"
 #include "job/config.h"
+#include "job/routing.h"
 #include "mysql/session.h"
 #include "store/message_table.h"
 #include "store/router.h"
@@ -29,12 +30,14 @@ using base::Status;
 using Json = nlohmann::ordered_json;
 
 constexpr std::uint32_t kSimulatedIds = 100'000;
+constexpr std::uint32_t kNoBizTag = 65536;  // biz tags have 16 bits: a number that no rules pin
 
 struct RouteFlags {
   std::string job_path;  // empty: the defaults, or what the flags say; no shards
   std::string hash;
   std::uint32_t buckets = 0;
   std::uint32_t tables = 1;
+  std::uint32_t biz_tag = kNoBizTag;
   std::vector<std::string> keys;
   std::vector<std::string> layouts;
   std::string keys_path;
@@ -51,6 +54,7 @@ struct Route {
 
 struct Routes {
   std::uint32_t tables = 1;
+  std::vector<std::uint32_t> other_tags;  // pinned, while the question was about no tag
   std::vector<Route> routes;
 };
 
@@ -97,9 +101,7 @@ Result<store::RoutingRules> RulesOfFlags(const RouteFlags& flags) {
 Result<store::RoutingRules> Rules(const RouteFlags& flags, std::optional<job::JobConfig>* config) {
   if (flags.job_path.empty()) return RulesOfFlags(flags);
   SL_ASSIGN(*config, job::LoadJobConfig(flags.job_path));
-  store::RoutingRules rules;
-  rules.version = (*config)->routing.version;
-  rules.buckets = (*config)->routing.buckets;
+  store::RoutingRules rules = (*config)->routing.rules;
   rules.tables = flags.tables;
   return rules;
 }
@@ -108,19 +110,26 @@ Result<Routes> ComputeRoutes(const RouteFlags& flags) {
   std::optional<job::JobConfig> config;
   SL_ASSIGN(const store::RoutingRules rules, Rules(flags, &config));
   SL_ASSIGN(const store::BucketRules checked, store::BucketRules::Create(rules));
-  const auto ranges = config ? config->routing.ranges : store::Router::EqualRanges(checked.bucket_count(), 1);
-  SL_ASSIGN(const store::Router router, store::Router::Create(rules, 1, ranges));
-  Routes result{rules.tables, {}};
+  job::RoutingConfig routing;
+  if (config) routing = config->routing;
+  if (!config) routing.ranges = store::Router::EqualRanges(checked, 1);
+  routing.rules = rules;
+  SL_ASSIGN(const store::Router router, job::MakeRouter(routing));
+  Routes result{rules.tables, {}, {}};
+  for (const store::PinnedTag& pin : rules.pinned_tags) {
+    if (flags.biz_tag == kNoBizTag) result.other_tags.push_back(pin.biz_tag);
+  }
   for (const std::string& text : flags.keys) {
     Route route;
     SL_ASSIGN(route.key, ParseKey(text));
-    const store::AccountKey key{route.key.account_type, route.key.account_key, 0};
+    const store::AccountKey key{route.key.account_type, route.key.account_key, flags.biz_tag};
     route.why = checked.Explain(key);
     const store::Place place = router.Route(key);
     if (!place.found()) return Status(Code::kUsage, fmt::format("the key has no bucket: {}", route.why.reason));
     route.table = place.table;
     if (config) route.shard = config->shards[place.shard].endpoint.name;
-    const auto sql = checked.Sql(std::to_string(key.account_type), KeyLiteral(route.key.account_key), "0");
+    const auto sql =
+        checked.Sql(std::to_string(key.account_type), KeyLiteral(route.key.account_key), std::to_string(flags.biz_tag));
     if (sql.ok()) route.sql = fmt::format("SELECT {} AS bucket", sql.value());
     result.routes.push_back(std::move(route));
   }
@@ -146,7 +155,7 @@ std::string RoutesJson(const Routes& routes) {
     one["sql"] = r.sql.empty() ? Json() : Json(r.sql);
     list.push_back(std::move(one));
   }
-  return Document({{"routes", std::move(list)}});
+  return Document({{"routes", std::move(list)}, {"pinned_elsewhere", routes.other_tags}});
 }
 
 std::string RoutesText(const Routes& routes) {
@@ -158,6 +167,9 @@ std::string RoutesText(const Routes& routes) {
     if (!r.shard.empty()) text += "  shard " + r.shard;
     if (routes.tables > 1) text += fmt::format("  table {}", r.table);
     text += r.sql.empty() ? "\n  no SQL computes it\n" : "\n  " + r.sql + ";\n";
+  }
+  if (!routes.other_tags.empty()) {
+    text += fmt::format("messages with biz tag {} lie elsewhere: see --biz-tag\n", fmt::join(routes.other_tags, ", "));
   }
   return text;
 }
@@ -222,6 +234,10 @@ void AddRoute(CLI::App& app, int* exit_code) {
   sub->add_option("--hash", flags->hash, "crc32-fmix32 (default), xxh3 or modulo")->type_name("NAME")->excludes(job);
   sub->add_option("--buckets", flags->buckets, "Default 4096")->type_name("N")->excludes(job);
   sub->add_option("--tables", flags->tables, "Physical tables of a shard: table = bucket % N")->type_name("N");
+  sub->add_option("--biz-tag", flags->biz_tag, "Biz tag of the messages; default: one that is not pinned")
+      ->type_name("N")
+      ->check(CLI::Range(0u, kNoBizTag - 1))
+      ->needs(job);
   sub->add_option("--simulate", flags->layouts,
                   "Layouts, one after the other: DATABASESxTABLES, for example 8x32 16x32")
       ->type_name("LAYOUT");

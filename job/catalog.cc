@@ -8,6 +8,8 @@
 #include <set>
 #include <tuple>
 
+#include "job/routing.h"
+
 namespace shardlift::job {
 namespace {
 
@@ -191,13 +193,14 @@ Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate) {
     matched.insert(matched.end(), std::make_move_iterator(here.begin()), std::make_move_iterator(here.end()));
   }
   SL_TRY(CheckAllPatternsUsed(config, used));
+  SL_ASSIGN(const store::Router router, MakeRouter(config.routing));
   // Everything that can be wrong with a table is found before anything is stored.
   std::vector<mapping::TableContext> contexts;
   for (const Matched& table : matched) {
     mapping::TableContext context;
     SL_ASSIGN(context.schema, mysql::ReadTableSchema(*sources[table.source], table.name));
     context.flavour = sources[table.source]->flavour();
-    context.buckets = config.routing.buckets;
+    context.rules = router.shared_rules();
     context.table_ordinal = 1;
     SL_TRY(mapping::TableMapper::Compile(*table.mapping, context).status());
     contexts.push_back(std::move(context));

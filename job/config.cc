@@ -11,6 +11,8 @@
 
 #include "job/job_parts.h"
 #include "job/json_reader.h"
+#include "job/routing.h"
+#include "job/routing_reader.h"
 
 namespace shardlift::job {
 namespace {
@@ -162,23 +164,6 @@ Status ReadServers(const std::vector<JobPart>& parts, JobConfig* config) {
   });
 }
 
-Status ReadShardMap(const json& array, const std::string& file, JobConfig* config) {
-  for (std::size_t i = 0; i < array.size(); ++i) {
-    ObjectReader reader(array[i], fmt::format("{}: routing.map[{}]", file, i), ConfigObject("range"));
-    store::BucketRange range;
-    range.first = static_cast<std::uint32_t>(reader.Number("first"));
-    range.last = static_cast<std::uint32_t>(reader.Number("last"));
-    const std::string name = reader.Text("shard");
-    const auto shard = std::find_if(config->shards.begin(), config->shards.end(),
-                                    [&](const ShardConfig& s) { return s.endpoint.name == name; });
-    if (shard == config->shards.end()) reader.Fail("shard", "no shard has this name");
-    range.shard = static_cast<std::uint32_t>(shard - config->shards.begin());
-    SL_TRY(reader.Finish());
-    config->routing.ranges.push_back(range);
-  }
-  return base::Ok();
-}
-
 // An object that stands in at most one file; {} where it stands in none, so that the defaults are read the same way.
 struct Section {
   const json& object;
@@ -190,22 +175,6 @@ Section FindSection(const std::vector<JobPart>& parts, const char* key) {
   const JobPart* const part = PartWith(parts, key);
   if (part == nullptr) return Section{kEmpty, parts.front().path};
   return Section{part->document->at(key), part->path};
-}
-
-Status ReadRouting(const std::vector<JobPart>& parts, JobConfig* config) {
-  const Section section = FindSection(parts, "routing");
-  ObjectReader reader(section.object, section.file + ": routing", ConfigObject("routing"));
-  config->routing.version = static_cast<std::uint32_t>(reader.Number("version"));
-  config->routing.buckets = static_cast<std::uint32_t>(reader.Number("buckets"));
-  config->routing.map_epoch = reader.Number("map_epoch");
-  if (const json* map = reader.Array("map")) SL_TRY(ReadShardMap(*map, section.file, config));
-  SL_TRY(reader.Finish());
-  if (config->routing.ranges.empty()) {
-    config->routing.ranges =
-        store::Router::EqualRanges(config->routing.buckets, static_cast<std::uint32_t>(config->shards.size()));
-  }
-  const Result<store::Router> router = store::Router::Create(config->routing.buckets, config->routing.ranges);
-  return router.ok() ? base::Ok() : router.status().WithContext(section.file + ": routing");
 }
 
 Result<mapping::MappingConfig> ReadMapping(const json& object, const std::string& place) {
@@ -291,10 +260,14 @@ Status ReadSpool(const std::vector<JobPart>& parts, JobConfig* config) {
 }
 
 // What decides the target's contents, in one canonical text.
-std::string Fingerprint(const JobConfig& config) {
+std::string Fingerprint(const JobConfig& config, const store::BucketRules& rules) {
   json canonical = json::object();
-  canonical["routing_version"] = config.routing.version;
-  canonical["buckets"] = config.routing.buckets;
+  canonical["routing_version"] = rules.rules().version;
+  canonical["buckets"] = rules.rules().buckets;
+  // Under the default rules nothing else decides a bucket, and the checkpoints of jobs without more keys stay valid.
+  if (rules.rules().strategy != store::Strategy::kCrc32Fmix32 || !rules.rules().pinned_tags.empty()) {
+    canonical["routing_rules"] = rules.Text();
+  }
   for (const mapping::MappingConfig& mapping : config.mappings) {
     json& entry = canonical["mappings"][mapping.name];
     entry["origin"] = mapping.origin;
@@ -324,11 +297,13 @@ Result<JobConfig> LoadJobConfig(const std::string& path) {
   config.name = reader.Text("job");
   SL_TRY(reader.Finish());
   SL_TRY(ReadServers(parts, &config));
-  SL_TRY(ReadRouting(parts, &config));
+  const Section routing = FindSection(parts, "routing");
+  SL_TRY(ReadRouting(routing.object, routing.file, &config));
   SL_TRY(ReadMappings(parts, &config));
   SL_TRY(ReadLimits(parts, &config));
   SL_TRY(ReadSpool(parts, &config));
-  config.fingerprint = Fingerprint(config);
+  SL_ASSIGN(const store::Router router, MakeRouter(config.routing));
+  config.fingerprint = Fingerprint(config, router.rules());
   return config;
 }
 

@@ -27,11 +27,11 @@ struct ShardConfig {
   std::string database;
 };
 
+// Made ready by job::MakeRouter (job/routing.h).
 struct RoutingConfig {
-  std::uint32_t version = 1;
-  std::uint32_t buckets = store::kBucketsDefault;
+  store::RoutingRules rules;  // what decides a row's bucket: the routing version
   std::uint64_t map_epoch = 1;
-  std::vector<store::BucketRange> ranges;  // default: equal ranges
+  std::vector<store::BucketRange> ranges;  // the shard map; default: equal ranges
 };
 
 struct CopyConfig {
@@ -62,7 +62,7 @@ struct JobConfig {
   CopyConfig copy;
   ApplyConfig apply;
   SpoolConfig spool;
-  // SHA-256 over what decides the target's contents (mappings, routing version and buckets): 64 hex digits.
+  // SHA-256 over what decides the target's contents (mappings, routing rules): 64 hex digits.
   std::string fingerprint;
 };
 

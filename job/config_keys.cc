@@ -145,28 +145,68 @@ std::vector<KeySpec> Mapping() {
   };
 }
 
-std::vector<ObjectSpec> MakeObjects() {
+std::vector<ObjectSpec> RoutingObjects() {
   return {
-      {"job", "The job file", "One JSON object; // and /* */ comments are allowed.", Job()},
-      {"source", "sources[]", "A legacy server.", Source()},
-      {"connection", "sources[].reader", "How to reach a server.", Connection()},
-      {"shard", "shards[]", "One database of the store.", Shard()},
       {"routing",
        "routing",
-       "Where rows go. version and buckets decide a row's bucket; changing them later is a data move.",
-       {Number("version", 1, 1, 1'000'000, "Routing version; part of the job's fingerprint."),
-        Number("buckets", 4096, 1, 65536, "Number of buckets, a power of two."),
+       "Where rows go. All keys but map_epoch and map decide a row's bucket: they are part of the job's fingerprint "
+       "and "
+       "stored in each shard, and changing them later is a data move.",
+       {Number("version", 1, 1, 1'000'000, "Routing version: a number for these rules."),
+        Choice("strategy", {"crc32-fmix32", "xxh3", "modulo", "range", "lookup"}, "crc32-fmix32",
+               "How an account's bucket is found (docs/routing.md). No SQL computes xxh3: verify computes it itself. "
+               "modulo and range are for account keys that are numbers; any other is a bad value."),
+        Number("buckets", 4096, 1, 65536, "Number of buckets, a power of two; the modulus of the strategy modulo."),
+        Otherwise(Nested("ranges", KeyKind::kObjectList, "key_range",
+                         "Of the strategy range, in ascending order: an account has the bucket of the last range that "
+                         "begins at or below its number."),
+                  "required by range"),
+        Otherwise(Nested("lookup", KeyKind::kObjectList, "account",
+                         "Of the strategy lookup: accounts with a bucket of their own; all others are hashed. At most "
+                         "10000 with those of lookup_file."),
+                  "required by lookup, or lookup_file"),
+        Text("lookup_file", "",
+             "More such accounts, one in each line: bucket, one blank, account type, colon, key (4100 1:10045). Empty "
+             "lines and those that begin with # are left out.",
+             "accounts.txt"),
+        Nested("pins", KeyKind::kObjectList, "pin",
+               "Biz tags with buckets of their own above the hashed ones, under any strategy."),
         Number("map_epoch", 1, 1, std::numeric_limits<std::int64_t>::max(),
                "Epoch of the shard map. A smaller one than a shard has stored is refused."),
         Otherwise(Nested("map", KeyKind::kObjectList, "range",
                          "Where buckets live. Buckets that move are refused once a shard holds rows."),
-                  "equal ranges in the order of the shards")}},
+                  "equal ranges in the order of the shards; pinned and listed buckets above the others likewise")}},
+      {"key_range",
+       "routing.ranges[]",
+       "Account keys from one number on.",
+       {Required(Number("first", 0, 0, std::numeric_limits<std::uint64_t>::max(), "First account key.")),
+        Required(Number("bucket", 0, 0, 65535, "Bucket of these accounts, below routing.buckets."))}},
+      {"account",
+       "routing.lookup[]",
+       "An account with a bucket of its own.",
+       {Required(Number("account_type", 0, 0, 255, "Account type.")),
+        Required(Text("account_key", "", "Account key, as the mapping gives it.", "10045")),
+        Required(Number("bucket", 0, 0, 65535, "Its bucket; may lie above the hashed ones."))}},
+      {"pin",
+       "routing.pins[]",
+       "A large tenant: its messages lie in buckets of their own.",
+       {Required(Number("biz_tag", 0, 0, 65535, "Biz tag of the messages.")),
+        Required(Number("first", 0, 1, 65535, "First of its buckets, at or above routing.buckets.")),
+        Number("buckets", 1, 1, 32768, "How many, a power of two; the default hash chooses among them.")}},
       {"range",
        "routing.map[]",
        "A range of buckets on one shard.",
        {Required(Number("first", 0, 0, 65535, "First bucket.")),
         Required(Number("last", 0, 0, 65535, "Last bucket, included.")),
-        Required(Text("shard", "", "Name of the shard.", "s0"))}},
+        Required(Text("shard", "", "Name of the shard.", "s0"))}}};
+}
+
+std::vector<ObjectSpec> MakeObjects() {
+  std::vector<ObjectSpec> objects = {
+      {"job", "The job file", "One JSON object; // and /* */ comments are allowed.", Job()},
+      {"source", "sources[]", "A legacy server.", Source()},
+      {"connection", "sources[].reader", "How to reach a server.", Connection()},
+      {"shard", "shards[]", "One database of the store.", Shard()},
       {"mapping", "mappings[]", "One legacy family. The expressions: configs/mappings/README.md.", Mapping()},
       {"copy",
        "copy",
@@ -190,6 +230,10 @@ std::vector<ObjectSpec> MakeObjects() {
                "Bytes for each source at most. A spool that is full holds the stream back, and ends the run with exit "
                "code 3 when it stays so for apply.retry_seconds.")}},
   };
+  const std::vector<ObjectSpec> routing = RoutingObjects();
+  const auto mapping = std::find_if(objects.begin(), objects.end(), [](const auto& o) { return o.name == "mapping"; });
+  objects.insert(mapping, routing.begin(), routing.end());
+  return objects;
 }
 
 // Insertions, deletions, replacements and exchanges of neighbours that turn one word into the other.

@@ -10,6 +10,10 @@
 #include <string>
 #include <vector>
 
+namespace shardlift::store {
+class BucketRules;
+}
+
 namespace shardlift::mapping {
 
 __extension__ using Int128 = __int128;
@@ -113,7 +117,7 @@ enum class Op : std::uint8_t {
   kJsonUnquote,
   kCrc32,
   kSha2,    // number: the bits
-  kBucket,  // number: how many
+  kBucket,  // args: account type, key and, where biz tags are pinned, the biz tag
   kTableSuffix,
   kComposeId,
 };
@@ -143,13 +147,14 @@ struct Expr {
   Type type;
   std::size_t place = 0;  // byte offset in the expression's text, for the caret
   std::vector<std::unique_ptr<Expr>> args;
-  std::string text;                       // name, or literal bytes
-  std::uint64_t number = 0;               // kIntLiteral: magnitude; kComposeId: the upper bits
-  bool is_negative = false;               // kIntLiteral; kAddInterval: it is taken away
-  bool is_not = false;                    // kIn, kBetween, kLike, kIsNull, kIsTrue, kIsFalse: NOT was written
-  std::int64_t seconds = 0;               // kConvertTz with offsets: what is added
-  std::shared_ptr<const ZonePair> zones;  // kConvertTz with names
-  std::size_t column = 0;                 // kColumn
+  std::string text;                           // name, or literal bytes
+  std::uint64_t number = 0;                   // kIntLiteral: magnitude; kComposeId: the upper bits
+  bool is_negative = false;                   // kIntLiteral; kAddInterval: it is taken away
+  bool is_not = false;                        // kIn, kBetween, kLike, kIsNull, kIsTrue, kIsFalse: NOT was written
+  std::int64_t seconds = 0;                   // kConvertTz with offsets: what is added
+  std::shared_ptr<const ZonePair> zones;      // kConvertTz with names
+  std::size_t column = 0;                     // kColumn
+  const store::BucketRules* rules = nullptr;  // kBucket
 };
 using ExprPtr = std::unique_ptr<Expr>;
 

@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 
 #include "mapping/encodings.h"
@@ -15,6 +16,7 @@ namespace shardlift::mapping {
 namespace {
 
 constexpr std::uint64_t kComposeIdMax = (1ull << 40) - 1;
+constexpr std::uint64_t kNoBizTag = 0xFFFFFFFFu;
 constexpr const char* kNotJson = "text that is not JSON, or nested too deeply";
 
 const EVP_MD* Sha2(std::uint64_t bits) {
@@ -110,9 +112,14 @@ bool Evaluator::EvalBucket(const Expr& expr, Val* out) {
   Val type;
   Val key;
   if (!Eval(*expr.args[0], &type) || !Eval(*expr.args[1], &key)) return false;
-  if (type.null || key.null) return *out = Val(), true;
+  Val tag = Val::Bits(kNoBizTag);
+  if (expr.args.size() == 3 && !Eval(*expr.args[2], &tag)) return false;
+  if (type.null || key.null || tag.null) return *out = Val(), true;
   if (type.bits > 0xFFFFFFFFu) return Bad("an account type outside 0 to 2^32 - 1");
-  *out = Val::Bits(store::RoutingHash(static_cast<std::uint32_t>(type.bits), key.bytes) & (expr.number - 1));
+  // A negative number has its upper bits set, and no tag that large is pinned.
+  const auto biz_tag = static_cast<std::uint32_t>(std::min(tag.bits, kNoBizTag));
+  const std::uint32_t bucket = expr.rules->BucketOf({static_cast<std::uint32_t>(type.bits), key.bytes, biz_tag});
+  *out = bucket == store::kNoBucket ? Val() : Val::Bits(bucket);
   return true;
 }
 

@@ -180,7 +180,7 @@ class Explainer {
     types.table_ordinal = context_.table_ordinal;
     types.used = used;
     types.notes = notes;
-    types.buckets = context_.buckets;
+    types.rules = context_.rules.get();
     types.flavour = context_.flavour;
     return types;
   }

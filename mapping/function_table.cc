@@ -9,9 +9,10 @@ constexpr std::size_t kMany = 1000;
 
 constexpr Function kFunctions[] = {
     {"ABS", Op::kAbs, 1, 1, FunctionGroup::kNumbers, "ABS(x)", "without its sign", "ABS(-7)", "7", ""},
-    {"BUCKET", Op::kBucket, 2, 2, FunctionGroup::kIdentity, "BUCKET(type, key)",
-     "bucket of an account: type a number, key text, a number or a binary string", "BUCKET(1, 'alice') < 4096", "1",
-     ""},
+    {"BUCKET", Op::kBucket, 2, 3, FunctionGroup::kIdentity, "BUCKET(type, key[, biz_tag])",
+     "bucket of an account by the job's routing: type and biz tag numbers, key text, a number or a binary string; the "
+     "biz tag must be there where the job pins some",
+     "BUCKET(1, 'alice') < 4096", "1", ""},
     {"CEILING", Op::kCeiling, 1, 1, FunctionGroup::kNumbers, "CEILING(x)", "the next integer upwards", "CEILING(-1.5)",
      "-1", ""},
     {"CHAR_LENGTH", Op::kCharLength, 1, 1, FunctionGroup::kText, "CHAR_LENGTH(s)",

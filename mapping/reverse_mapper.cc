@@ -60,8 +60,8 @@ Status ReverseMapper::Impl::CompileTargets(std::vector<std::string>* known_from,
   std::vector<std::string> notes;
   for (const auto& [name, text] : config.columns) {
     const std::size_t index = store::MessageColumnIndex(name);
-    TypeContext types{text,  &context.schema, config.origin,   context.table_ordinal,
-                      &used, &notes,          context.buckets, context.flavour};
+    TypeContext types{text,  &context.schema, config.origin,       context.table_ordinal,
+                      &used, &notes,          context.rules.get(), context.flavour};
     auto compiled = TargetExpression::Compile(types, store::MessageColumns()[index]);
     if (!compiled.ok()) return compiled.status();
     Analyse(compiled->expr(), "", known_from, reasons, name);

@@ -184,8 +184,7 @@ class Writer {
                                        Arg(expr, 1), expr.text));
       case Op::kTimePart: return "CAST(" + expr.text + "(" + Arg(expr, 0) + ") AS SIGNED)";
       case Op::kJsonExtract: return CastToText("JSON_EXTRACT(" + Arg(expr, 0) + ", " + TextLiteral(expr.text) + ")");
-      case Op::kBucket:
-        return Typed(expr, store::BucketSql(Arg(expr, 0), Arg(expr, 1), static_cast<std::uint32_t>(expr.number)));
+      case Op::kBucket: return Typed(expr, Bucket(expr));
       case Op::kJsonObject: return JsonObject(expr);
       case Op::kComposeId: return ComposeId(expr);
       default: return Call(FunctionName(expr.op), expr);
@@ -204,6 +203,17 @@ class Writer {
   // Digits as the checker counted them: what a server takes along behind them must not reach the next operation.
   static std::string Number(const Expr& expr, const std::string& sql) {
     return expr.type.kind == Kind::kDecimal ? Typed(expr, sql) : sql;
+  }
+
+  // Not all rules look at each argument, so a NULL would not always make the bucket NULL by itself.
+  std::string Bucket(const Expr& expr) const {
+    const bool has_tag = expr.args.size() == 3;
+    std::string any_null;
+    for (std::size_t i = 0; i < expr.args.size(); ++i) {
+      if (expr.args[i]->type.nullable) any_null += (any_null.empty() ? "" : " OR ") + Arg(expr, i) + " IS NULL";
+    }
+    const std::string sql = expr.rules->Sql(Arg(expr, 0), Arg(expr, 1), has_tag ? Arg(expr, 2) : "0").value();
+    return any_null.empty() ? sql : fmt::format("(CASE WHEN {} THEN NULL ELSE {} END)", any_null, sql);
   }
 
   std::string Trim(const Expr& expr) const {

@@ -1,5 +1,7 @@
 #include "mapping/table_mapper.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "mapping/eval.h"
@@ -23,10 +25,14 @@ namespace {
 
 constexpr std::string_view kFilledByTheTool[] = {"bucket", "owner_origin", "owner_table", "owner_key"};
 
+constexpr const char* kNoBucketReason =
+    "the routing rules have no bucket for the account key: it is no number, or lies below the first range";
+
 struct Indexes {
   std::size_t bucket = store::MessageColumnIndex("bucket");
   std::size_t account_type = store::MessageColumnIndex("account_type");
   std::size_t account_key = store::MessageColumnIndex("account_key");
+  std::size_t biz_tag = store::MessageColumnIndex("biz_tag");
   std::size_t owner_origin = store::MessageColumnIndex("owner_origin");
   std::size_t owner_table = store::MessageColumnIndex("owner_table");
   std::size_t owner_key = store::MessageColumnIndex("owner_key");
@@ -83,6 +89,7 @@ struct TableMapper::Impl {
   Status CompileColumns(std::vector<bool>* used);
   Status CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used);
   Status CompileWhere(std::vector<bool>* used);
+  void NoteBuckets();
   Status CheckUnmapped(std::vector<bool> used) const;
   void WriteSql();
   Status BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const;
@@ -94,7 +101,7 @@ Status TableMapper::Impl::CheckNumbers() const {
   if (context.table_ordinal < 1 || context.table_ordinal > 0xFFFF) {
     return Error("", "table ordinal " + std::to_string(context.table_ordinal) + " is not from 1 to 65535");
   }
-  if (context.buckets == 0) return Error("", "the number of buckets is 0");
+  if (context.rules == nullptr) return Error("", "the routing rules are not known here");
   return base::Ok();
 }
 
@@ -143,8 +150,8 @@ Status TableMapper::Impl::CheckTargets() const {
 Status TableMapper::Impl::CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used) {
   std::size_t target = store::MessageColumnIndex(name);
   std::vector<std::string> found;
-  TypeContext types{text, &context.schema, config.origin,   context.table_ordinal,
-                    used, &found,          context.buckets, context.flavour};
+  TypeContext types{text, &context.schema, config.origin,       context.table_ordinal,
+                    used, &found,          context.rules.get(), context.flavour};
   auto compiled = TargetExpression::Compile(types, store::MessageColumns()[target]);
   if (!compiled.ok()) return Error("columns." + name, compiled.status().message());
   columns.push_back({target, std::move(compiled).value()});
@@ -169,11 +176,25 @@ Status TableMapper::Impl::CompileColumns(std::vector<bool>* used) {
   return base::Ok();
 }
 
+void TableMapper::Impl::NoteBuckets() {
+  const store::RoutingRules& rules = context.rules->rules();
+  if (rules.strategy != store::Strategy::kModulo && rules.strategy != store::Strategy::kRange) return;
+  const auto account = std::find_if(columns.begin(), columns.end(),
+                                    [](const Column& column) { return column.target == Index().account_key; });
+  const Expr* value = &account->expression.expr();
+  while (value->op == Op::kToBinary || value->op == Op::kToText) value = value->args[0].get();
+  const bool is_number = value->type.kind == Kind::kInt && value->type.min >= 0;
+  const bool below = rules.strategy == store::Strategy::kRange && rules.ranges.front().first > 0;
+  if (is_number && !below) return;
+  notes.push_back(fmt::format("bucket: account keys that are no number{} are bad values (checked at run time)",
+                              below ? " or lie below the first range" : ""));
+}
+
 Status TableMapper::Impl::CompileWhere(std::vector<bool>* used) {
   if (config.where.empty()) return base::Ok();
   std::vector<std::string> found;
-  TypeContext types{config.where, &context.schema, config.origin,   context.table_ordinal,
-                    used,         &found,          context.buckets, context.flavour};
+  TypeContext types{config.where, &context.schema, config.origin,       context.table_ordinal,
+                    used,         &found,          context.rules.get(), context.flavour};
   auto parsed = Parse(config.where);
   if (!parsed.ok()) return Error("where", parsed.status().message());
   where = std::move(parsed).value();
@@ -203,8 +224,13 @@ void TableMapper::Impl::WriteSql() {
   sql.columns.resize(store::MessageColumns().size());
   for (const Column& column : columns) sql.columns[column.target] = column.expression.Sql(writer);
   sql.owner_key = OwnerKeySql(context.schema, key);
-  sql.columns[Index().bucket] =
-      store::BucketSql(sql.columns[Index().account_type], sql.columns[Index().account_key], context.buckets);
+  const store::BucketRules& rules = *context.rules;
+  sql.columns[Index().bucket] = "NULL";
+  if (rules.has_sql()) {
+    sql.columns[Index().bucket] =
+        rules.Sql(sql.columns[Index().account_type], sql.columns[Index().account_key], sql.columns[Index().biz_tag])
+            .value();
+  }
   sql.columns[Index().owner_origin] = origin_text;
   sql.columns[Index().owner_table] = ordinal_text;
   sql.columns[Index().owner_key] = sql.owner_key;
@@ -231,8 +257,10 @@ Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, 
       return BadValue(store::MessageColumns()[column.target].name, evaluator, reason);
     }
   }
-  auto account_type = static_cast<std::uint32_t>(fields[Index().account_type].bits);
-  out->bucket = store::RoutingHash(account_type, fields[Index().account_key].bytes) & (context.buckets - 1);
+  out->bucket = context.rules->BucketOf({static_cast<std::uint32_t>(fields[Index().account_type].bits),
+                                         fields[Index().account_key].bytes,
+                                         static_cast<std::uint32_t>(fields[Index().biz_tag].bits)});
+  if (out->bucket == store::kNoBucket) return BadValue("bucket", evaluator, kNoBucketReason);
   std::string& bucket = scratch.pool.New();
   AppendInteger(Type{}, Val::Bits(out->bucket), &bucket);
   fields[Index().bucket] = Val::Bytes(bucket);
@@ -257,6 +285,7 @@ base::Result<std::unique_ptr<TableMapper>> TableMapper::Compile(const MappingCon
   SL_TRY(impl->CompileKey());
   std::vector<bool> used(context.schema.columns.size());
   SL_TRY(impl->CompileColumns(&used));
+  impl->NoteBuckets();
   SL_TRY(impl->CompileWhere(&used));
   SL_TRY(impl->CheckUnmapped(used));
   for (const mysql::Column& column : impl->context.schema.columns) impl->readers.emplace_back(column);

@@ -20,6 +20,7 @@
 #include "mysql/position.h"
 #include "mysql/schema.h"
 #include "mysql/value.h"
+#include "store/router.h"
 
 namespace shardlift::mapping {
 
@@ -55,15 +56,17 @@ struct TableContext {
   mysql::TableSchema schema;        // of the legacy table
   mysql::Flavour flavour;           // of its server; decides the SQL text
   std::uint32_t table_ordinal = 0;  // persisted, 1..65535
-  std::uint32_t buckets = 0;
+  std::shared_ptr<const store::BucketRules> rules;
 };
 
 // What the verifier runs on the source. Every expression is computed by the source server.
 struct MappingSql {
-  std::vector<std::string> columns;  // one per store::MessageColumns(), bytes comparable with the target column's text
-  std::string owner_key;             // binary string expression
-  std::string where;                 // condition, "1" when there is none
-  std::string order_by;              // gives ascending owner_key order (bytewise)
+  // One per store::MessageColumns(), bytes comparable with the target column's text. The one of `bucket` is NULL where
+  // no SQL computes the routing rules (store::BucketRules::has_sql).
+  std::vector<std::string> columns;
+  std::string owner_key;  // binary string expression
+  std::string where;      // condition, "1" when there is none
+  std::string order_by;   // gives ascending owner_key order (bytewise)
 };
 
 class TableMapper {

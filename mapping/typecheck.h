@@ -13,6 +13,7 @@
 #include "mapping/ast.h"
 #include "mysql/position.h"
 #include "mysql/schema.h"
+#include "store/router.h"
 
 namespace shardlift::mapping {
 
@@ -23,7 +24,7 @@ struct TypeContext {
   std::uint32_t table_ordinal = 0;
   std::vector<bool>* used = nullptr;          // by column: set when the expression names it
   std::vector<std::string>* notes = nullptr;  // what is checked at run time or may lose something
-  std::uint32_t buckets = 0;                  // for BUCKET
+  const store::BucketRules* rules = nullptr;  // for BUCKET; must outlive the expression
   mysql::Flavour flavour = mysql::Flavour::kMySql;
 };
 

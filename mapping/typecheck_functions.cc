@@ -195,7 +195,17 @@ Status TypeChecker::Hash(Expr* expr) {
 
 Status TypeChecker::Bucket(ExprPtr* slot) {
   Expr* expr = slot->get();
-  if (c_.buckets == 0) return Error(*expr, "the number of buckets is not known here");
+  if (c_.rules == nullptr) return Error(*expr, "the routing rules are not known here");
+  if (!c_.rules->has_sql()) {
+    return Error(*expr,
+                 "no SQL computes the routing strategy, so a check by the source could not; leave BUCKET out, or "
+                 "take another strategy than " +
+                     std::string(store::StrategyName(c_.rules->rules().strategy)));
+  }
+  if (expr->args.size() == 2 && !c_.rules->rules().pinned_tags.empty()) {
+    return Error(*expr, "the job pins biz tags: give the biz tag as third argument");
+  }
+  if (expr->args.size() == 3) SL_TRY(NeedInteger(*expr->args[2]));
   const Expr& type = *expr->args[0];
   SL_TRY(NeedInteger(type));
   if (type.type.min < 0 || type.type.max > Int128{0xFFFFFFFFu}) {
@@ -203,9 +213,11 @@ Status TypeChecker::Bucket(ExprPtr* slot) {
   }
   if (expr->args[1]->type.kind == Kind::kNull) return Error(*expr->args[1], "the bucket of NULL is always NULL");
   WrapToBinary(&expr->args[1]);
-  bool nullable = expr->type.nullable;
-  expr->number = c_.buckets;
-  SetInteger(&expr->type, true, 0, c_.buckets - 1);
+  const store::Strategy strategy = c_.rules->rules().strategy;
+  const bool numbers_only = strategy == store::Strategy::kModulo || strategy == store::Strategy::kRange;
+  const bool nullable = expr->type.nullable || numbers_only;
+  expr->rules = c_.rules;
+  SetInteger(&expr->type, true, 0, c_.rules->bucket_count() - 1);
   expr->type.nullable = nullable;
   return base::Ok();
 }

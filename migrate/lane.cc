@@ -212,10 +212,19 @@ Status Lane::Fence(const Step& step) {
   SL_ASSIGN(const std::uint64_t changed,
             session_->ExecuteCount(
                 fmt::format("UPDATE sl_lane SET seq = seq + 1, updated_at = NOW(6){} WHERE source = {} AND "
-                            "lane = 0 AND epoch = {} AND seq = {}",
-                            positions, session_->Quote(source_name_), epoch_, seq_),
+                            "lane = 0 AND epoch = {} AND seq = {} AND EXISTS (SELECT 1 FROM sl_routing WHERE id = 1 "
+                            "AND map_epoch = {})",
+                            positions, session_->Quote(source_name_), epoch_, seq_, config_.routing.map_epoch),
                 "fence"));
   if (changed == 1) return base::Ok();
+  SL_ASSIGN(const auto map, session_->Query("SELECT map_epoch FROM sl_routing WHERE id = 1", "read routing"));
+  if (map.rows.empty() || ToNumber(map.rows[0][0]) != config_.routing.map_epoch) {
+    return Status(Code::kRefused,
+                  fmt::format("fence: sl_routing does not hold shard map epoch {} any more: another job "
+                              "brought another map; this process has stopped writing, start it again "
+                              "with that map",
+                              config_.routing.map_epoch));
+  }
   return Status(Code::kRefused,
                 fmt::format("fence: epoch {} seq {} is not in sl_lane any more: another process took this job "
                             "over, or the shard was restored; this process has stopped writing",

@@ -8,6 +8,8 @@
 #include <chrono>
 #include <set>
 
+#include "base/log.h"
+
 namespace shardlift::migrate {
 namespace {
 
@@ -106,7 +108,7 @@ Result<LaneClaim> ClaimLane(mysql::Session& session, const job::JobConfig& confi
   if (row[4] != config.fingerprint) {
     return Status(
         Code::kRefused,
-        fmt::format("the checkpoints of source {} were written under other mappings or another routing version "
+        fmt::format("the checkpoints of source {} were written under other mappings or other routing rules "
                     "(fingerprint {} there, {} in {}); continue with the old job file or start with empty shards",
                     source, row[4]->substr(0, 12), config.fingerprint.substr(0, 12), config.path));
   }
@@ -216,7 +218,10 @@ Result<std::unique_ptr<JobLocks>> JobLocks::Acquire(const job::JobConfig& config
 // A session only closed would hold its locks until the server has seen that.
 JobLocks::~JobLocks() {
   for (const auto& session : sessions_) {
-    if (session) (void)session->Execute("DO RELEASE_ALL_LOCKS()", "release job locks");
+    if (!session) continue;
+    const Status released = session->Execute("DO RELEASE_ALL_LOCKS()", "release job locks");
+    if (!released.ok())
+      base::LogWarning("the job lock is released by the server only", {{"error", released.message()}});
   }
 }
 

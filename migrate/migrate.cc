@@ -7,6 +7,7 @@
 
 #include "base/events.h"
 #include "base/progress.h"
+#include "job/routing.h"
 #include "migrate/lane_claim.h"
 #include "migrate/routing_record.h"
 #include "migrate/run_state.h"
@@ -161,7 +162,7 @@ Status WithRemedy(const Status& failure) {
 
 Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOptions& options) {
   const auto started_at = Clock::now();
-  SL_ASSIGN(const store::Router router, store::Router::Create(config.routing.buckets, config.routing.ranges));
+  SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   SL_ASSIGN(const auto locks, JobLocks::Acquire(config, options.takeover));
   SL_TRY(CheckRouting(config, router));
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, true));

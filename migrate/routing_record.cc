@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "job/routing.h"
 #include "mysql/session.h"
 
 namespace shardlift::migrate {
@@ -16,41 +17,21 @@ using base::Code;
 using base::Result;
 using base::Status;
 
-struct Record {
-  std::uint64_t map_epoch = 0;
-  std::string shard_map;
-};
-
 struct Shard {
   std::unique_ptr<mysql::Session> session;
-  std::optional<Record> record;
+  std::optional<job::RoutingRecord> record;
 };
 
 std::string PlaceOf(const Shard& shard) { return "shard " + shard.session->endpoint().Text(); }
 
 // kRefused when the shard belongs to another routing, or to a newer map.
-Status ReadRecord(const job::JobConfig& config, std::size_t index, Shard* shard) {
-  const job::RoutingConfig& routing = config.routing;
-  SL_ASSIGN(auto rows, shard->session->Query("SELECT routing_version, buckets, shard_index, shard_count, map_epoch, "
-                                             "shard_map FROM sl_routing WHERE id = 1",
-                                             "read routing"));
-  if (rows.rows.empty()) return base::Ok();
-  const auto& row = rows.rows[0];
-  const std::string there = fmt::format("version {}, {} buckets, shard {} of {}", row[0].value_or(""),
-                                        row[1].value_or(""), row[2].value_or(""), row[3].value_or(""));
-  const std::string here = fmt::format("version {}, {} buckets, shard {} of {}", routing.version, routing.buckets,
-                                       index, config.shards.size());
-  if (there != here) {
-    return Status(Code::kRefused, fmt::format("{} belongs to a store with other routing ({}; the job says {}); use the "
-                                              "store's own routing or fresh shards",
-                                              PlaceOf(*shard), there, here));
-  }
-  shard->record = Record{std::stoull(row[4].value_or("0")), row[5].value_or("")};
-  if (shard->record->map_epoch > routing.map_epoch) {
-    return Status(Code::kRefused, fmt::format("{} has shard map epoch {}, the job an older one, {}; take the newer map",
-                                              PlaceOf(*shard), shard->record->map_epoch, routing.map_epoch));
-  }
-  return base::Ok();
+Status ReadRecord(const job::JobConfig& config, const store::Router& router, std::size_t index, Shard* shard) {
+  SL_ASSIGN(shard->record, job::ReadRoutingRecord(*shard->session));
+  if (!shard->record) return base::Ok();
+  SL_TRY(job::CheckRecord(config, router, index, *shard->record));
+  if (shard->record->map_epoch <= router.epoch()) return base::Ok();
+  return Status(Code::kRefused, fmt::format("{} has shard map epoch {}, the job an older one, {}; take the newer map",
+                                            PlaceOf(*shard), shard->record->map_epoch, router.epoch()));
 }
 
 // Checkpoints count as well: a lane's stream is passed by what its buckets were while it ran.
@@ -62,7 +43,7 @@ Result<bool> HoldsAnything(mysql::Session& session) {
 }
 
 // Buckets may move only while nothing is in them: this program moves no rows between shards.
-Status CheckMap(const std::vector<Shard>& shards, const job::RoutingConfig& routing, const std::string& map) {
+Status CheckMap(const std::vector<Shard>& shards, std::uint64_t epoch, const std::string& map) {
   const Shard* other = nullptr;
   for (const Shard& shard : shards) {
     if (other == nullptr && shard.record && shard.record->shard_map != map) other = &shard;
@@ -75,28 +56,31 @@ Status CheckMap(const std::vector<Shard>& shards, const job::RoutingConfig& rout
                   fmt::format("{} holds rows or checkpoints, and routing.map (epoch {}) gives buckets to other shards "
                               "than the map they were written under (epoch {} in {}); rows are not moved between "
                               "shards: use the old map, or start with empty shards",
-                              PlaceOf(shard), routing.map_epoch, other->record->map_epoch, PlaceOf(*other)));
+                              PlaceOf(shard), epoch, other->record->map_epoch, PlaceOf(*other)));
   }
-  if (other->record->map_epoch < routing.map_epoch) return base::Ok();
+  if (other->record->map_epoch < epoch) return base::Ok();
   return Status(Code::kRefused, fmt::format("{} has another shard map of the same epoch, {}; use that map, or give the "
                                             "new one a larger routing.map_epoch",
-                                            PlaceOf(*other), routing.map_epoch));
+                                            PlaceOf(*other), epoch));
 }
 
-Status Store(const Shard& shard, const job::JobConfig& config, std::size_t index, const std::string& map) {
-  const job::RoutingConfig& routing = config.routing;
+Status Store(const Shard& shard, const job::JobConfig& config, const store::Router& router, std::size_t index) {
+  const store::RoutingRules& rules = router.rules().rules();
+  const std::string map = shard.session->Quote(router.MapText());
+  const std::string text = shard.session->Quote(router.rules().Text());
   if (!shard.record) {
     return shard.session->Execute(
         fmt::format("INSERT INTO sl_routing (id, routing_version, buckets, map_epoch, shard_map, shard_index, "
-                    "shard_count, updated_at) VALUES (1, {}, {}, {}, '{}', {}, {}, NOW(6))",
-                    routing.version, routing.buckets, routing.map_epoch, map, index, config.shards.size()),
+                    "shard_count, updated_at, rules) VALUES (1, {}, {}, {}, {}, {}, {}, NOW(6), {})",
+                    rules.version, rules.buckets, router.epoch(), map, index, config.shards.size(), text),
         "store routing");
   }
-  if (shard.record->map_epoch == routing.map_epoch) return base::Ok();
-  return shard.session->Execute(fmt::format("UPDATE sl_routing SET map_epoch = {}, shard_map = '{}', updated_at = "
-                                            "NOW(6) WHERE id = 1 AND map_epoch = {}",
-                                            routing.map_epoch, map, shard.record->map_epoch),
-                                "store shard map");
+  if (shard.record->map_epoch == router.epoch() && shard.record->rules_stored) return base::Ok();
+  return shard.session->Execute(
+      fmt::format("UPDATE sl_routing SET map_epoch = {}, shard_map = {}, rules = {}, updated_at = NOW(6) WHERE id = 1 "
+                  "AND map_epoch = {}",
+                  router.epoch(), map, text, shard.record->map_epoch),
+      "store shard map");
 }
 
 }  // namespace
@@ -107,11 +91,10 @@ Status CheckRouting(const job::JobConfig& config, const store::Router& router) {
     mysql::SessionOptions options;
     options.database = config.shards[i].database;
     SL_ASSIGN(shards[i].session, mysql::Session::Open(config.shards[i].endpoint, options));
-    SL_TRY(ReadRecord(config, i, &shards[i]));
+    SL_TRY(ReadRecord(config, router, i, &shards[i]));
   }
-  const std::string map = router.MapText();
-  SL_TRY(CheckMap(shards, config.routing, map));
-  for (std::size_t i = 0; i < shards.size(); ++i) SL_TRY(Store(shards[i], config, i, map));
+  SL_TRY(CheckMap(shards, router.epoch(), router.MapText()));
+  for (std::size_t i = 0; i < shards.size(); ++i) SL_TRY(Store(shards[i], config, router, i));
   return base::Ok();
 }
 

@@ -54,6 +54,7 @@ struct RehearseOptions {
   bool keep = false;             // leave the servers' data behind for inspection
   std::string program = "/proc/self/exe";
   std::string mappings_directory;  // empty: FindMappings()
+  std::string routing_file;        // JSON: the job's "routing" object; empty: the defaults
   std::string base_directory;      // for the servers; empty: TMPDIR or /tmp
   const std::atomic<bool>* stop = nullptr;
   std::function<void(std::string_view line)> progress;

@@ -87,6 +87,14 @@ base::Result<RunDirectory> MakeRunDirectory(const std::string& path, const Rehea
     }
     job["mappings"].push_back(file);
   }
+  if (!options.routing_file.empty()) {
+    std::ifstream routing(options.routing_file);
+    job["routing"] = Json::parse(routing, nullptr, false, true);
+    if (!job["routing"].is_object()) {
+      return base::Status(base::Code::kUsage,
+                          options.routing_file + ": must be a file of one JSON object, the job's \"routing\"");
+    }
+  }
   job["copy"] = {{"chunk_rows", ChunkRows(options.rows)}};
   std::ofstream file(run.job_file);
   file << job.dump(2) << "\n";

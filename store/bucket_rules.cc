@@ -115,7 +115,7 @@ Status BucketRules::CheckPins() {
   std::uint32_t next = rules_.buckets;
   std::set<std::uint32_t> tags;
   for (const PinnedTag& pin : rules_.pinned_tags) {
-    const std::string name = fmt::format("pinned biz tag {}", pin.biz_tag);
+    const std::string name = fmt::format("routing.pins: biz tag {}", pin.biz_tag);
     if (pin.biz_tag > kBizTagMax) return Usage(fmt::format("{}: biz tags are from 0 to {}", name, kBizTagMax));
     if (!tags.insert(pin.biz_tag).second) return Usage(name + " is pinned twice; keep one");
     if (!std::has_single_bit(pin.buckets) || pin.buckets > kBucketsMax) {
@@ -139,16 +139,16 @@ Status BucketRules::CheckRanges() {
   const auto& ranges = rules_.ranges;
   if ((rules_.strategy == Strategy::kRange) == ranges.empty()) {
     return Usage(ranges.empty() ? "routing.ranges is empty: name the first key and the bucket of each range"
-                                : "routing.ranges is there, but the strategy is not range; take it out");
+                                : "routing.ranges is there, but the strategy is not range; take one of them out");
   }
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     if (ranges[i].bucket >= rules_.buckets) {
-      return Usage(fmt::format("the range from {}: bucket {} does not lie in 0-{}", ranges[i].first, ranges[i].bucket,
-                               rules_.buckets - 1));
+      return Usage(fmt::format("routing.ranges: the range from {}: bucket {} does not lie in 0-{}", ranges[i].first,
+                               ranges[i].bucket, rules_.buckets - 1));
     }
     if (i > 0 && ranges[i].first <= ranges[i - 1].first) {
-      return Usage(fmt::format("the range from {} follows that from {}: put them in ascending order", ranges[i].first,
-                               ranges[i - 1].first));
+      return Usage(fmt::format("routing.ranges: the range from {} follows that from {}: put them in ascending order",
+                               ranges[i].first, ranges[i - 1].first));
     }
   }
   // Even pieces of the numbers up to the last beginning, a few for each range: a search starts and ends inside one.
@@ -178,17 +178,19 @@ std::uint32_t BucketRules::RangeBucket(std::uint64_t number) const {
 Status BucketRules::CheckLookup() {
   auto& lookup = rules_.lookup;
   if (rules_.strategy != Strategy::kLookup) {
-    return lookup.empty() ? base::Ok() : Usage("routing.lookup is there, but the strategy is not lookup; take it out");
+    return lookup.empty() ? base::Ok()
+                          : Usage("routing.lookup is there, but the strategy is not lookup; take one of them out");
   }
   const auto key = [](const ListedAccount& a) { return std::pair(a.account_type, std::string_view(a.account_key)); };
   std::sort(lookup.begin(), lookup.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
   for (std::size_t i = 0; i < lookup.size(); ++i) {
     if (lookup[i].bucket >= kBucketsMax) {
-      return Usage(fmt::format("a listed account: bucket {} lies beyond {}", lookup[i].bucket, kBucketsMax - 1));
+      return Usage(fmt::format("routing.lookup: bucket {} lies beyond {}", lookup[i].bucket, kBucketsMax - 1));
     }
     if (i > 0 && key(lookup[i]) == key(lookup[i - 1])) {
-      return Usage(fmt::format("an account of type {} is listed twice, with buckets {} and {}; keep one",
-                               lookup[i].account_type, lookup[i - 1].bucket, lookup[i].bucket));
+      return Usage(
+          fmt::format("routing.lookup: an account of type {} is listed twice, with buckets {} and {}; keep one",
+                      lookup[i].account_type, lookup[i - 1].bucket, lookup[i].bucket));
     }
     bucket_count_ = std::max(bucket_count_, lookup[i].bucket + 1);
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "store/key_hashes.h"
 #include "store/router.h"
 
 namespace shardlift::store {
@@ -45,16 +46,25 @@ std::string Hex(std::string_view bytes) {
   return text;
 }
 
+// Servers search the list of IN by halves and that of CASE from its beginning, so only listed accounts get that far:
+// 20,000 rows with 1,000 accounts listed took MariaDB 1.0 s, and 5.7 s or more by CASE alone.
 std::string LookupSql(const std::vector<ListedAccount>& lookup, std::string_view account_type_sql,
                       std::string_view account_key_sql, const std::string& unlisted_sql) {
   if (lookup.empty()) return unlisted_sql;
+  std::string list;
   std::string cases;
   for (const ListedAccount& listed : lookup) {
-    cases += fmt::format(" WHEN UNHEX('{}') THEN {}",
-                         Hex(fmt::format("{}:{}", listed.account_type, listed.account_key)), listed.bucket);
+    const std::string key = fmt::format("x'{}'", Hex(fmt::format("{}:{}", listed.account_type, listed.account_key)));
+    list += (list.empty() ? "" : ", ") + key;
+    cases += fmt::format(" WHEN {} THEN {}", key, listed.bucket);
   }
-  return fmt::format("CASE CAST(CONCAT({}, ':', {}) AS BINARY){} ELSE {} END", account_type_sql, account_key_sql, cases,
-                     unlisted_sql);
+  const std::string key = fmt::format("CAST(CONCAT({}, ':', {}) AS BINARY)", account_type_sql, account_key_sql);
+  return fmt::format("IF({0} IN ({1}), CASE {0}{2} END, {3})", key, list, cases, unlisted_sql);
+}
+
+// One item of BucketRules::Text() that is a list's: "account=1:61:0".
+bool IsListed(std::string_view item, std::string_view list) {
+  return item.starts_with(list) && item.substr(list.size()).starts_with('=');
 }
 
 }  // namespace
@@ -86,6 +96,28 @@ base::Result<std::string> BucketRules::Sql(std::string_view account_type_sql, st
                                             BucketSql(account_type_sql, account_key_sql, pin.buckets));
   }
   return fmt::format("CASE {}{} ELSE {} END", biz_tag_sql, cases, sql);
+}
+
+std::string SummaryOfRules(std::string_view text) {
+  constexpr std::string_view kLists[] = {"range", "account", "pin"};
+  constexpr std::string_view kNames[] = {"ranges", "listed accounts", "pinned biz tags"};
+  std::size_t counts[std::size(kLists)] = {};
+  std::string summary;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view item = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+    const auto list =
+        std::find_if(std::begin(kLists), std::end(kLists), [&](std::string_view name) { return IsListed(item, name); });
+    if (list == std::end(kLists)) {
+      summary += fmt::format("{}{}", summary.empty() ? "" : " ", item);
+    } else {
+      ++counts[list - std::begin(kLists)];
+    }
+  }
+  for (std::size_t i = 0; i < std::size(kLists); ++i) {
+    if (counts[i] > 0) summary += fmt::format(", {} {}", counts[i], kNames[i]);
+  }
+  return fmt::format("{}, checksum {:08x}", summary, Crc32(0, text));
 }
 
 std::string BucketRules::Text() const {

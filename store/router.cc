@@ -122,6 +122,17 @@ std::vector<BucketRange> Router::EqualRanges(std::uint32_t buckets, std::uint32_
   return ranges;
 }
 
+std::vector<BucketRange> Router::EqualRanges(const BucketRules& rules, std::uint32_t shards) {
+  const std::uint32_t hashed = rules.rules().buckets;
+  std::vector<BucketRange> ranges = EqualRanges(hashed, shards);
+  for (BucketRange range : EqualRanges(rules.bucket_count() - hashed, shards)) {
+    range.first += hashed;
+    range.last += hashed;
+    ranges.push_back(range);
+  }
+  return ranges;
+}
+
 std::vector<BucketRange> Router::Resized(std::uint32_t shards) const {
   const std::vector<std::uint32_t> before = ShardsOfBuckets();
   std::vector<std::uint32_t> room = Shares(before, shards);

@@ -46,10 +46,13 @@ class Router {
   base::Result<Router> WithMap(std::uint64_t epoch, const std::vector<BucketRange>& ranges) const;
   // Equal contiguous ranges over `shards` shards.
   static std::vector<BucketRange> EqualRanges(std::uint32_t buckets, std::uint32_t shards);
+  // The same, the buckets above the hashed ones (pinned, listed) by themselves: pins move no other bucket.
+  static std::vector<BucketRange> EqualRanges(const BucketRules& rules, std::uint32_t shards);
   // A map over `shards` shards as even as can be, moving as few buckets as can be away from where they are.
   std::vector<BucketRange> Resized(std::uint32_t shards) const;
 
   const BucketRules& rules() const { return *rules_; }
+  const std::shared_ptr<const BucketRules>& shared_rules() const { return rules_; }
   std::uint32_t buckets() const { return rules_->rules().buckets; }
   std::uint64_t epoch() const { return epoch_; }
   Place Route(const AccountKey& key) const;

@@ -66,6 +66,9 @@ std::uint32_t RoutingHash(std::uint32_t account_type, std::string_view account_k
 // string).
 std::string BucketSql(std::string_view account_type_sql, std::string_view account_key_sql, std::uint32_t buckets);
 
+// BucketRules::Text() for people: lists by their lengths and a checksum, no account keys.
+std::string SummaryOfRules(std::string_view text);
+
 // RoutingRules, checked and made ready. Immutable.
 class BucketRules {
  public:
@@ -75,7 +78,8 @@ class BucketRules {
   const RoutingRules& rules() const { return rules_; }
   std::uint32_t bucket_count() const { return bucket_count_; }  // pinned and listed buckets included
   std::uint32_t BucketOf(const AccountKey& key) const;          // kNoBucket: see kModulo and kRange
-  // The same as an SQL expression, NULL for kNoBucket; kUsage for kXxh3.
+  bool has_sql() const { return rules_.strategy != Strategy::kXxh3; }
+  // The same as an SQL expression, NULL for kNoBucket; kUsage without has_sql().
   base::Result<std::string> Sql(std::string_view account_type_sql, std::string_view account_key_sql,
                                 std::string_view biz_tag_sql) const;
   std::string Text() const;  // equal for equal rules and for no others

@@ -148,7 +148,8 @@ TableDefinition RoutingTable() {
            {"shard_map", "mediumtext"},
            {"shard_index", kU16},
            {"shard_count", kU16},
-           {"updated_at", kTime6}},
+           {"updated_at", kTime6},
+           {"rules", "mediumtext", true}},  // NULL: from before this column, when all rules were the default ones
           {{"PRIMARY", true, {"id"}}}};
 }
 

@@ -119,7 +119,7 @@ class Merge {
     std::optional<std::uint32_t> source_bucket;
     if (has_source) {
       source_bucket = ParseBucket(source_.row()[bucket_field_]);
-      if (source_bucket.has_value() && *source_bucket >= input_.router->buckets()) source_bucket.reset();
+      if (source_bucket.has_value() && *source_bucket >= input_.router->rules().bucket_count()) source_bucket.reset();
       if (source_bucket.has_value()) verdict.expected_shard = input_.router->ShardOf(*source_bucket);
     }
     bool bucket_wrong = false;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "store/message_table.h"
+#include "verify/client_buckets.h"
 
 namespace shardlift::verify {
 namespace {
@@ -76,8 +77,10 @@ std::string SourceCountSql(const mapping::TableMapper& mapper) {
                      mapper.context().schema.name.Quoted());
 }
 
-std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std::uint32_t buckets,
+std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, const store::BucketRules& rules,
                          const RowScope& scope) {
+  const std::string bucket =
+      rules.has_sql() ? rules.Sql("`account_type`", "`account_key`", "`biz_tag`").value() : "NULL";
   std::string select = "SELECT `owner_key` AS `_key`";
   std::size_t i = 0;
   for (const store::TargetColumn& column : store::MessageColumns()) {
@@ -88,8 +91,7 @@ std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, std:
   return fmt::format(
       "{}, {} AS `_bucket` FROM `message` FORCE INDEX (`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} "
       "AND {} ORDER BY `owner_key`",
-      select, store::BucketSql("`account_type`", "`account_key`", buckets), origin, table_ordinal,
-      ShardPartSql(scope.part));
+      select, bucket, origin, table_ordinal, ShardPartSql(scope.part));
 }
 
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key) {
@@ -183,13 +185,16 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
   const mapping::TableMapper& mapper = *table.mapper;
   const std::string name = mapper.context().schema.name.Text();
   SL_ASSIGN(mysql::Session * source, Source(table.source));
-  SL_ASSIGN(const auto source_rows, OpenSqlRows(*source, SourceRowsSql(mapper, scope), "read rows of " + name));
-  const std::string shard_sql = ShardRowsSql(mapper.config().origin, table.ordinal, context_.router.buckets(), scope);
+  const store::BucketRules& rules = context_.router.rules();
+  SL_ASSIGN(auto source_sql_rows, OpenSqlRows(*source, SourceRowsSql(mapper, scope), "read rows of " + name));
+  const auto source_rows = WithBuckets(std::move(source_sql_rows), rules, BucketField::kColumn);
+  const std::string shard_sql = ShardRowsSql(mapper.config().origin, table.ordinal, rules, scope);
   std::vector<std::unique_ptr<RowSource>> streams;
   std::vector<RowSource*> shard_rows;
   for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
     SL_ASSIGN(mysql::Session * shard, Shard(i));
-    SL_ASSIGN(streams.emplace_back(), OpenSqlRows(*shard, shard_sql, "read migrated rows of " + name));
+    SL_ASSIGN(auto rows, OpenSqlRows(*shard, shard_sql, "read migrated rows of " + name));
+    streams.push_back(WithBuckets(std::move(rows), rules, BucketField::kRecomputed));
     shard_rows.push_back(streams.back().get());
   }
   MergeInput input;

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "job/catalog.h"
+#include "job/routing.h"
 #include "mysql/position.h"
 #include "store/router.h"
 #include "verify/shard_totals.h"
@@ -20,6 +21,13 @@ namespace {
 using base::Code;
 using base::Result;
 using base::Status;
+
+constexpr const char* kClientBuckets =
+    "no SQL computes the job's routing strategy: all rows were read, as with --method client, and the bucket of each "
+    "row was "
+    "computed by this program, from the account columns as the source computes them and as the shard holds them, with "
+    "the "
+    "function that migrate uses";
 
 // Where a source stands, to tell afterwards whether it was written to. Failures only weaken what can be said.
 struct SourceState {
@@ -170,10 +178,11 @@ int VerifyReport::exit_code() const {
 
 Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions& wanted) {
   const auto started_at = std::chrono::steady_clock::now();
-  SL_ASSIGN(const store::Router router, store::Router::Create(config.routing.buckets, config.routing.ranges));
+  SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   VerifyOptions options = wanted;
-  if (!router.rules().Sql("1", "1", "1").ok()) options.method = VerifyMethod::kClient;
+  if (!router.rules().has_sql()) options.method = VerifyMethod::kClient;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
+  SL_TRY(job::CheckStoredRules(config, router));
   const std::vector<SourceState> before = ReadSourceStates(config);
   SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config));
 
@@ -190,11 +199,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   SL_TRY(AddUnknownOwners(config, catalog, totals, options.findings_max, &report));
   SL_TRY(NameDeadLetters(config, &report));
   NoteSourceChanges(config, before, &report);
-  if (options.method != wanted.method) {
-    report.notes.emplace_back(
-        "no SQL computes the job's routing strategy, so no digest can hold buckets: all rows were read, as with "
-        "--method client");
-  }
+  if (!router.rules().has_sql()) report.notes.emplace_back(kClientBuckets);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();
   return report;
 }

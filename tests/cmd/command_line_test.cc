@@ -199,6 +199,25 @@ TEST_F(CommandLineTest, RouteNamesTheShardOfAJob) {
   EXPECT_EQ(json["routes"][1]["shard"], json["routes"][1]["bucket"] < 2048 ? "s0" : "s1");
 }
 
+TEST_F(CommandLineTest, RouteExplainsByTheRulesOfAJob) {
+  const std::string job = WriteJob(R"("routing": {"strategy": "lookup", "buckets": 64,
+      "lookup": [{"account_type": 1, "account_key": "10045", "bucket": 70}],
+      "pins": [{"biz_tag": 7, "first": 64, "buckets": 4}]},)");
+  const Output output = RunProgram({"route", "-c", job, "--json", "1:10045", "1:7"});
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const auto json = nlohmann::json::parse(output.out);
+  EXPECT_EQ(json["routes"][0]["rule"], "listed account");
+  EXPECT_EQ(json["routes"][0]["bucket"], 70);
+  EXPECT_EQ(json["routes"][0]["shard"], "s1");
+  EXPECT_EQ(json["routes"][1]["rule"], "not listed: crc32-fmix32");
+  EXPECT_LT(json["routes"][1]["bucket"], 64);
+  EXPECT_EQ(json["pinned_elsewhere"], nlohmann::json({7}));
+  const Output pinned = RunProgram({"route", "-c", job, "--biz-tag", "7", "1:10045"});
+  EXPECT_THAT(pinned.out, AllOf(HasSubstr("pinned biz tag 7"), HasSubstr("bucket 6"), HasSubstr("CASE 7 WHEN 7")));
+  EXPECT_THAT(RunProgram({"route", "-c", job, "1:7"}).out, HasSubstr("messages with biz tag 7 lie elsewhere"));
+  ExpectUsage(RunProgram({"route", "--biz-tag", "7", "1:7"}), HasSubstr("--config"));
+}
+
 TEST_F(CommandLineTest, RouteByOtherRules) {
   const Output modulo =
       RunProgram({"route", "--hash", "modulo", "--buckets", "64", "--tables", "32", "--json", "1:100"});

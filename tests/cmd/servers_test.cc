@@ -79,6 +79,15 @@ TEST_F(CommandsTest, AWholeSmallMove) {
   for (const auto& table : plan["tables"]) EXPECT_TRUE(table["ordinal"].is_null());
   EXPECT_EQ(plan["shards"][0]["schema"], "missing");
   EXPECT_FALSE(StoreExists()) << "plan must write nothing";
+  EXPECT_EQ(plan["routing"]["strategy"], "crc32-fmix32");
+  EXPECT_EQ(plan["routing"]["buckets_checked_by"], "sql");
+  const std::string other_rules =
+      ChangedJob("other-rules.json", R"("job": )",
+                 R"("routing": {"strategy": "xxh3", "pins": [{"biz_tag": 2, "first": 4096}]}, "job": )");
+  const Output other = RunProgram({"plan", "-c", other_rules});
+  EXPECT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_THAT(other.out, AllOf(HasSubstr("xxh3, 4096 buckets"), HasSubstr("biz tag 2 to buckets 4096-4096"),
+                               HasSubstr("verify computes the buckets itself")));
 
   const Json moved = RunJson({"migrate", "--until-caught-up"}, 0);
   EXPECT_EQ(moved["schema"], "shardlift.migrate/1");
@@ -94,6 +103,11 @@ TEST_F(CommandsTest, AWholeSmallMove) {
   const Json clean = RunJson({"verify"}, 0);
   EXPECT_EQ(clean["clean"], true);
   EXPECT_EQ(clean["rows_compared"], kKept);
+  for (const char* command : {"plan", "migrate", "verify"}) {
+    const Output refused = RunProgram({command, "-c", other_rules});
+    EXPECT_EQ(refused.exit_code, 4) << command;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr("other routing rules"), HasSubstr("start with empty shards"))) << command;
+  }
 
   OnShard(1, "UPDATE message SET body = CONCAT(body, 'x') ORDER BY owner_table, owner_key LIMIT 1");
   const Json spoiled = RunJson({"verify"}, 1);

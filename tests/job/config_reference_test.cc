@@ -47,14 +47,22 @@ TEST(ConfigReference, TheSampleNamesEveryKey) {
 // A job with one more key in one of its objects.
 std::string JobWith(std::string_view object, const std::string& more) {
   const auto in = [&](std::string_view name) { return object == name ? ", " + more : std::string(); };
+  // Ranges and listed accounts belong to different strategies.
+  std::string rules =
+      object == "key_range"
+          ? fmt::format(R"("strategy": "range", "ranges": [{{"first": 0, "bucket": 0{}}}])", in("key_range"))
+          : fmt::format(R"("strategy": "lookup", "lookup": [{{"account_type": 1, "account_key": "k",
+                            "bucket": 0{}}}])",
+                        in("account"));
+  rules += fmt::format(R"(, "pins": [{{"biz_tag": 1, "first": 4096{}}}])", in("pin"));
   return fmt::format(
       R"({{"job": "j"{}, "sources": [{{"name": "l1", "user": "u", "reader": {{"user": "u"{}}}{}}}],
       "shards": [{{"name": "s0", "user": "u", "database": "d"{}}}],
-      "routing": {{"version": 1, "map": [{{"first": 0, "last": 4095, "shard": "s0"{}}}]{}}},
+      "routing": {{"version": 1, {}, "map": [{{"first": 0, "last": 4096, "shard": "s0"{}}}]{}}},
       "mappings": [{{"name": "m", "origin": 1, "match": ["a.b"], "key": ["id"], "columns": {{}}{}}}],
       "copy": {{"readers": 1{}}}, "apply": {{"retry_seconds": 1{}}}, "spool": {{"bytes_max": 1000000000{}}}}})",
-      in("job"), in("connection"), in("source"), in("shard"), in("range"), in("routing"), in("mapping"), in("copy"),
-      in("apply"), in("spool"));
+      in("job"), in("connection"), in("source"), in("shard"), rules, in("range"), in("routing"), in("mapping"),
+      in("copy"), in("apply"), in("spool"));
 }
 
 const char* PathOf(std::string_view object) {
@@ -63,6 +71,9 @@ const char* PathOf(std::string_view object) {
          : object == "connection" ? "job.json: sources[0].reader."
          : object == "shard"      ? "job.json: shards[0]."
          : object == "range"      ? "job.json: routing.map[0]."
+         : object == "key_range"  ? "job.json: routing.ranges[0]."
+         : object == "account"    ? "job.json: routing.lookup[0]."
+         : object == "pin"        ? "job.json: routing.pins[0]."
          : object == "routing"    ? "job.json: routing."
          : object == "mapping"    ? "job.json: mappings[0]."
          : object == "copy"       ? "job.json: copy."

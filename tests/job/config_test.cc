@@ -7,6 +7,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
+
+#include "job/routing.h"
 
 namespace shardlift::job {
 namespace {
@@ -63,7 +66,7 @@ TEST_F(ConfigTest, DefaultsOfASmallJob) {
   EXPECT_EQ(config->sources[0].endpoint.port, 3306);
   EXPECT_EQ(config->sources[0].endpoint.tls, mysql::TlsMode::kPreferred);
   EXPECT_NE(config->sources[0].server_id, 0u);
-  EXPECT_EQ(config->routing.buckets, 4096u);
+  EXPECT_EQ(config->routing.rules.buckets, 4096u);
   ASSERT_EQ(config->routing.ranges.size(), 1u);
   EXPECT_EQ(config->routing.ranges[0].last, 4095u);
   EXPECT_EQ(config->copy.chunk_rows, 10000u);
@@ -95,7 +98,107 @@ TEST_F(ConfigTest, TheSampleOfTheTreeLoads) {
   EXPECT_EQ(config->apply.batch_changes_max, small->apply.batch_changes_max);
   EXPECT_EQ(config->apply.batch_bytes_max, small->apply.batch_bytes_max);
   EXPECT_EQ(config->apply.retry_seconds, small->apply.retry_seconds);
-  EXPECT_EQ(config->routing.buckets, small->routing.buckets);
+  EXPECT_EQ(config->routing.rules.buckets, small->routing.rules.buckets);
+}
+
+TEST_F(ConfigTest, RoutingRules) {
+  Write("accounts.txt", "# bucket TYPE:KEY\r\n\n4100 1:10045\r\n17 2: a:b \n");
+  const auto config = Load(Job(R"(, "routing": {"strategy": "lookup", "buckets": 64, "lookup_file": "accounts.txt",
+      "lookup": [{"account_type": 3, "account_key": "zoe", "bucket": 5}], "pins": [{"biz_tag": 7, "first": 64,
+      "buckets": 4}, {"biz_tag": 8, "first": 70}]})"));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  const auto router = MakeRouter(config->routing);
+  ASSERT_TRUE(router.ok()) << router.status().message();
+  EXPECT_EQ(router->rules().Text(),
+            "lookup version=1 buckets=64 tables=1 account=1:3130303435:4100 account=2:20613a6220:17 "
+            "account=3:7a6f65:5 pin=7:64+4 pin=8:70+1");
+  EXPECT_EQ(router->MapText(), "0-4100:0");
+  EXPECT_EQ(router->Route({1, "10045", 0}).bucket, 4100u);
+  EXPECT_EQ(router->Route({1, "10045", 8}).bucket, 70u);
+}
+
+TEST_F(ConfigTest, DefaultMap_PinnedBucketsAreSpreadAndMoveNoOther) {
+  const std::string two_shards =
+      R"({"job": "j", "sources": [{"name": "l1", "user": "u"}], "shards": [{"name": "s0", "user": "u", "database": "a"},
+      {"name": "s1", "user": "u", "database": "b"}], "mappings": [)" +
+      std::string(kMapping) + R"(], "routing": {"buckets": 64, "pins": [{"biz_tag": 7, "first": 64, "buckets": 2}]}})";
+  const auto config = Load(two_shards);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  const auto router = MakeRouter(config->routing);
+  ASSERT_TRUE(router.ok()) << router.status().message();
+  EXPECT_EQ(router->MapText(), "0-31:0 32-63:1 64-64:0 65-65:1");
+}
+
+TEST_F(ConfigTest, WrongRoutingRulesNameTheirPlace) {
+  const auto routing = [](const std::string& keys) { return Job(R"(, "routing": {)" + keys + "}"); };
+  ExpectError(routing(R"("strategy": "md5")"), "routing.strategy", "crc32-fmix32, xxh3, modulo, range, lookup");
+  ExpectError(routing(R"("buckets": 1000)"), "job.json: routing.buckets", "power of two");
+  ExpectError(routing(R"("strategy": "range")"), "job.json: routing.ranges", "name the first key");
+  ExpectError(routing(R"("ranges": [{"first": 0, "bucket": 0}])"), "routing.ranges", "set routing.strategy to range");
+  ExpectError(routing(R"("lookup": [])"), "routing.lookup", "set routing.strategy to lookup");
+  ExpectError(routing(R"("lookup_file": "x")"), "routing.lookup_file", "set routing.strategy to lookup");
+  ExpectError(routing(R"("strategy": "lookup")"), "routing.lookup", "is missing");
+  ExpectError(routing(R"("strategy": "range", "ranges": [{"first": 9, "bucket": 0}, {"first": 5, "bucket": 1}])"),
+              "job.json: routing.ranges", "the range from 5 follows that from 9");
+  ExpectError(routing(R"("strategy": "range", "ranges": [{"first": 9, "bucket": 4096}])"), "routing.ranges", "0-4095");
+  ExpectError(routing(R"("strategy": "range", "ranges": [{"bucket": 0}])"), "routing.ranges[0].first", "is missing");
+  ExpectError(routing(R"("pins": [{"biz_tag": 7, "first": 9}])"), "job.json: routing.pins: biz tag 7", "is taken");
+  ExpectError(routing(R"("pins": [{"biz_tag": 7, "first": 4096, "buckets": 3}])"), "routing.pins", "power of two");
+  ExpectError(routing(R"("pins": [{"biz_tag": 65536, "first": 4096}])"), "routing.pins[0].biz_tag", "65535");
+  ExpectError(routing(R"("pins": [{"biz_tag": 7, "first": 4096}], "map": [{"first": 0, "last": 4095, "shard": "s0"}])"),
+              "job.json: routing.map", "bucket 4096 is in no range");
+}
+
+TEST_F(ConfigTest, WrongAccountListsNameFileAndLineAndNoAccount) {
+  const std::string job = Job(R"(, "routing": {"strategy": "lookup", "lookup_file": "accounts.txt",
+      "lookup": [{"account_type": 1, "account_key": "secretive", "bucket": 1}]})");
+  ExpectError(job, "routing.lookup_file", "accounts.txt: cannot be read");
+  for (const char* line :
+       {"1:hidden", "5  1:hidden", "65536 1:hidden", "5 256:hidden", "5 1:", "5 hidden", "-1 1:hidden"}) {
+    Write("accounts.txt", std::string("5 1:other\n") + line + "\n");
+    ExpectError(job, "accounts.txt:2: ", "is not BUCKET TYPE:KEY");
+    EXPECT_THAT(Load(job).status().message(), Not(HasSubstr("hidden")));
+  }
+  Write("accounts.txt", "5 1:other\n\n5 1:secretive\n");
+  ExpectError(job, "accounts.txt:3: ", "routing.lookup[0] lists this account too");
+  EXPECT_THAT(Load(job).status().message(), Not(HasSubstr("secretive")));
+  Write("accounts.txt", "5 1:other\n6 1:other\n");
+  ExpectError(job, "accounts.txt:2: ", "accounts.txt:1 lists this account too");
+  std::string many;
+  for (int i = 0; i < 10000; ++i) many += "5 1:" + std::to_string(i) + "\n";
+  Write("accounts.txt", many);
+  ExpectError(job, "accounts.txt:10000: ", "more than 10000 accounts");
+}
+
+TEST_F(ConfigTest, EverythingThatDecidesABucketIsInTheFingerprint) {
+  const auto fingerprint = [&](const std::string& keys) {
+    const auto config = Load(Job(R"(, "routing": {)" + keys + "}"));
+    EXPECT_TRUE(config.ok()) << config.status().message();
+    return config.ok() ? config->fingerprint : "";
+  };
+  Write("accounts.txt", "5 1:other\n");
+  std::set<std::string> seen{fingerprint("")};
+  for (const char* keys :
+       {R"("version": 2)", R"("buckets": 64)", R"("strategy": "xxh3")", R"("strategy": "modulo")",
+        R"("strategy": "range", "ranges": [{"first": 0, "bucket": 0}])",
+        R"("strategy": "range", "ranges": [{"first": 1, "bucket": 0}])",
+        R"("strategy": "range", "ranges": [{"first": 0, "bucket": 1}])",
+        R"("strategy": "lookup", "lookup": [{"account_type": 1, "account_key": "a", "bucket": 1}])",
+        R"("strategy": "lookup", "lookup": [{"account_type": 2, "account_key": "a", "bucket": 1}])",
+        R"("strategy": "lookup", "lookup": [{"account_type": 1, "account_key": "b", "bucket": 1}])",
+        R"("strategy": "lookup", "lookup": [{"account_type": 1, "account_key": "a", "bucket": 2}])",
+        R"("strategy": "lookup", "lookup_file": "accounts.txt")", R"("pins": [{"biz_tag": 7, "first": 4096}])",
+        R"("pins": [{"biz_tag": 8, "first": 4096}])", R"("pins": [{"biz_tag": 7, "first": 4097}])",
+        R"("pins": [{"biz_tag": 7, "first": 4096, "buckets": 2}])"}) {
+    EXPECT_TRUE(seen.insert(fingerprint(keys)).second) << keys;
+  }
+  // What does not decide one is not; neither is the order in which rules are written.
+  EXPECT_EQ(fingerprint(R"("map_epoch": 9)"), fingerprint(""));
+  EXPECT_EQ(
+      fingerprint(R"("strategy": "lookup", "lookup": [{"account_type": 1, "account_key": "other", "bucket": 5}])"),
+      fingerprint(R"("strategy": "lookup", "lookup_file": "accounts.txt")"));
+  EXPECT_EQ(fingerprint(R"("pins": [{"biz_tag": 7, "first": 4096}, {"biz_tag": 8, "first": 4097}])"),
+            fingerprint(R"("pins": [{"biz_tag": 8, "first": 4097}, {"biz_tag": 7, "first": 4096}])"));
 }
 
 TEST_F(ConfigTest, SecretsComeFromFileOrEnvironmentOnly) {

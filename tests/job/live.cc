@@ -79,7 +79,7 @@ JobConfig LiveJobTest::Job(std::string_view source) {
     shard.database = database;
     config.shards.push_back(shard);
   }
-  config.routing.ranges = store::Router::EqualRanges(config.routing.buckets, 2);
+  config.routing.ranges = store::Router::EqualRanges(config.routing.rules.buckets, 2);
   config.mappings.push_back(Mapping());
   return config;
 }

@@ -16,7 +16,8 @@ namespace {
 using mysql::Value;
 
 void ExpectNoAllocations(const std::string& name, const mysql::TableSchema& schema, const std::vector<Value>& row) {
-  auto mapper = TableMapper::Compile(testing::LoadMappingFile(name), {schema, mysql::Flavour::kMySql, 9, 4096});
+  auto mapper = TableMapper::Compile(testing::LoadMappingFile(name),
+                                     {schema, mysql::Flavour::kMySql, 9, testing::DefaultRules()});
   ASSERT_TRUE(mapper.ok()) << mapper.status().message();
   MapScratchPtr scratch = NewMapScratch();
   MappedRow out;

@@ -102,7 +102,8 @@ TEST_P(MappingOnServers, RandomValues) {
 void MappingOnServers::CompareFamily(const std::string& name, const std::string& schema, const std::string& table,
                                      int bad_values_max) {
   TableRows rows = Read(schema, table, "1, 2");
-  auto mapper = TableMapper::Compile(testing::LoadMappingFile(name), {rows.schema, session_->flavour(), 9, 4096});
+  auto mapper = TableMapper::Compile(testing::LoadMappingFile(name),
+                                     {rows.schema, session_->flavour(), 9, testing::DefaultRules()});
   ASSERT_TRUE(mapper.ok()) << mapper.status().message();
   const MappingSql& sql = (*mapper)->sql();
   std::string items = sql.owner_key + ", " + sql.where;
@@ -116,7 +117,8 @@ void MappingOnServers::CompareFamily(const std::string& name, const std::string&
     previous = key;
     server.emplace(std::move(key), std::move(row));
   }
-  auto reverse = ReverseMapper::Compile(testing::LoadMappingFile(name), {rows.schema, session_->flavour(), 9, 4096});
+  auto reverse = ReverseMapper::Compile(testing::LoadMappingFile(name),
+                                        {rows.schema, session_->flavour(), 9, testing::DefaultRules()});
   ASSERT_TRUE(reverse.ok()) << reverse.status().message();
   std::vector<mysql::Value> back;
   MapScratchPtr scratch = NewMapScratch();

@@ -189,7 +189,9 @@ const std::map<std::string_view, Templates> kAll = {
      {"JSON_UNQUOTE({j})", "JSON_UNQUOTE(JSON_EXTRACT({j}, '$.a'))", "JSON_UNQUOTE(JSON_EXTRACT({j}, '$.\"b c\"'))"}},
     {"CRC32", {"CRC32({t})", "CRC32({b})"}},
     {"SHA2", {"SHA2({t}, 256)", "SHA2({b}, 512)", "SHA2({t}, 224)", "SHA2({b}, 384)"}},
-    {"BUCKET", {"BUCKET({tu}, {t})", "BUCKET({iu}, {i})", "BUCKET(3, {b})", "BUCKET({ti}, {t})"}},
+    {"BUCKET",
+     {"BUCKET({tu}, {t})", "BUCKET({iu}, {i})", "BUCKET(3, {b})", "BUCKET({ti}, {t})", "BUCKET({iu}, {iu}, {i})",
+      "BUCKET({tu}, {t}, {iu})", "BUCKET(3, {b}, {ti})"}},
     {"COMPOSE_ID", {"COMPOSE_ID({iu})", "COMPOSE_ID({i})", "COMPOSE_ID({tu} * 4294967296 + {iu})"}},
     {"TABLE_SUFFIX", {"CONCAT(TABLE_SUFFIX(), {t})", "CAST(TABLE_SUFFIX() AS UNSIGNED) + {n}"}},
 };

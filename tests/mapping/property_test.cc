@@ -26,6 +26,8 @@ constexpr std::size_t kCasesDefault = 150;
 constexpr std::size_t kRowsDefault = 30;
 constexpr std::size_t kRowsMany = 400;
 constexpr std::size_t kBatchExpressions = 24;
+constexpr std::size_t kBucketRows = 200;
+constexpr std::size_t kBucketExpressions = 12;
 constexpr std::size_t kTriesMax = 400;
 constexpr std::size_t kDifferencesShown = 12;
 
@@ -55,7 +57,8 @@ struct Compared {
 class MappingProperties : public live::LiveTest {
  protected:
   void MakeTable(std::size_t rows);
-  bool Evaluate(std::string_view name, const std::string& text, Compared* out);
+  bool Evaluate(std::string_view name, const std::string& text, Compared* out,
+                const store::BucketRules* rules = nullptr);
   void Compare(const std::vector<Compared>& batch);
   void CompareRows(const Compared& one, std::size_t column, const mysql::Rows& server);
   std::string Inputs(const Compared& one, std::size_t row) const;
@@ -109,9 +112,27 @@ void MappingProperties::MakeTable(std::size_t rows) {
   }
 }
 
+// Rules that BUCKET is tried under, with and without pinned biz tags.
+std::vector<std::shared_ptr<const store::BucketRules>> BucketRulesTried(bool pins) {
+  store::RoutingRules hashed;
+  if (pins) hashed.pinned_tags = {{0, 4096, 1}, {1, 4100, 4}, {255, 4104, 1}};
+  store::RoutingRules modulo = hashed;
+  modulo.strategy = store::Strategy::kModulo;
+  modulo.buckets = 64;
+  store::RoutingRules range = hashed;
+  range.strategy = store::Strategy::kRange;
+  range.ranges = {{1, 3}, {128, 5}, {9223372036854775808u, 7}};
+  store::RoutingRules lookup = hashed;
+  lookup.strategy = store::Strategy::kLookup;
+  lookup.lookup = {{3, "", 4095}, {0, "0", 1}, {0, "", 2}, {255, "255", 4090}};
+  return {testing::MakeRules(hashed), testing::MakeRules(modulo), testing::MakeRules(range),
+          testing::MakeRules(lookup)};
+}
+
 // False when the checker refuses the expression.
-bool MappingProperties::Evaluate(std::string_view name, const std::string& text, Compared* out) {
-  auto compiled = testing::CompileExpression(schema_, text, session_->flavour());
+bool MappingProperties::Evaluate(std::string_view name, const std::string& text, Compared* out,
+                                 const store::BucketRules* rules) {
+  auto compiled = testing::CompileExpression(schema_, text, session_->flavour(), rules);
   if (!compiled.ok()) {
     if (tallies_[name].refused++ == 0) std::cout << "  refused: " << compiled.status().message() << "\n";
     return false;
@@ -249,6 +270,24 @@ TEST_P(MappingProperties, EvaluatorAndServerAgree) {
     cases += tally.cases;
   }
   std::cout << fmt::format("{} entries, {} cases, {} expressions that differ\n", tallies_.size(), cases, differences_);
+}
+
+TEST_P(MappingProperties, BucketAgreesUnderAllKindsOfRules) {
+  MakeTable(kBucketRows);
+  if (HasFatalFailure()) return;
+  std::mt19937_64 random(static_cast<std::uint64_t>(GTEST_FLAG_GET(random_seed)) + 2);
+  for (const bool pins : {false, true}) {
+    for (const auto& rules : BucketRulesTried(pins)) {
+      std::vector<Compared> batch;
+      for (std::size_t tries = 0; batch.size() < kBucketExpressions && tries < kTriesMax; ++tries) {
+        Compared one;
+        const std::string text = testing::Instance(random, testing::TemplatesOf("BUCKET"));
+        if (Evaluate("BUCKET", text, &one, rules.get())) batch.push_back(std::move(one));
+      }
+      EXPECT_EQ(batch.size(), kBucketExpressions);
+      Compare(batch);
+    }
+  }
 }
 
 // The examples of the documentation: ours, the server's for our SQL text, and the server's for the text itself.

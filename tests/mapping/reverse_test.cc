@@ -11,7 +11,9 @@ namespace {
 using mysql::ColumnType;
 using mysql::Value;
 
-TableContext OfMySql(mysql::TableSchema schema) { return {std::move(schema), mysql::Flavour::kMySql, 9, 4096}; }
+TableContext OfMySql(mysql::TableSchema schema) {
+  return {std::move(schema), mysql::Flavour::kMySql, 9, testing::DefaultRules()};
+}
 
 std::string HowOf(const ReverseMapper& reverse, std::string_view column) {
   for (const ColumnReverse& each : reverse.columns()) {

@@ -46,12 +46,24 @@ mysql::Column MemberColumn(std::string name, mysql::ColumnType type, std::vector
   return column;
 }
 
+std::shared_ptr<const store::BucketRules> MakeRules(store::RoutingRules rules) {
+  auto made = store::BucketRules::Create(std::move(rules));
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  return std::make_shared<const store::BucketRules>(std::move(made).value());
+}
+
+const std::shared_ptr<const store::BucketRules>& DefaultRules() {
+  static const auto rules = MakeRules({});
+  return rules;
+}
+
 base::Result<Compiled> CompileExpression(const mysql::TableSchema& schema, std::string_view text,
-                                         mysql::Flavour flavour) {
+                                         mysql::Flavour flavour, const store::BucketRules* rules) {
   Compiled compiled;
   compiled.used.resize(schema.columns.size());
   SL_ASSIGN(compiled.expr, Parse(text));
-  TypeContext context{text, &schema, 5, 7, &compiled.used, &compiled.notes, 4096, flavour};
+  TypeContext context{
+      text, &schema, 5, 7, &compiled.used, &compiled.notes, rules == nullptr ? DefaultRules().get() : rules, flavour};
   SL_TRY(Typecheck(context, &compiled.expr));
   return compiled;
 }

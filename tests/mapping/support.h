@@ -1,6 +1,7 @@
 // Helpers of the mapping tests: schemas by hand, expressions compiled and evaluated alone, the mapping files.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "mapping/table_mapper.h"
 #include "mapping/typecheck.h"
 #include "mysql/schema.h"
+#include "store/router.h"
 
 namespace shardlift::mapping::testing {
 
@@ -20,6 +22,9 @@ mysql::Column TextColumn(std::string name, mysql::ColumnType type, std::uint32_t
 mysql::Column TimeColumn(std::string name, mysql::ColumnType type, std::uint8_t fraction);
 mysql::Column MemberColumn(std::string name, mysql::ColumnType type, std::vector<std::string> members);
 
+std::shared_ptr<const store::BucketRules> MakeRules(store::RoutingRules rules);
+const std::shared_ptr<const store::BucketRules>& DefaultRules();  // 4096 buckets
+
 // A typed expression over a schema, as a mapping with origin 5 and table ordinal 7 would compile it.
 struct Compiled {
   ExprPtr expr;
@@ -27,7 +32,8 @@ struct Compiled {
   std::vector<std::string> notes;
 };
 base::Result<Compiled> CompileExpression(const mysql::TableSchema& schema, std::string_view text,
-                                         mysql::Flavour flavour = mysql::Flavour::kMySql);
+                                         mysql::Flavour flavour = mysql::Flavour::kMySql,
+                                         const store::BucketRules* rules = nullptr);  // nullptr: DefaultRules()
 
 // "NULL", "bad value: <reason>", or the value: numbers in decimal, everything else its bytes.
 std::string EvalToString(const mysql::TableSchema& schema, const Expr& expr, std::span<const mysql::Value> row,

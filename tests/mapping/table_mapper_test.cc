@@ -26,7 +26,9 @@ using testing::ImTable;
 using testing::NoticeTable;
 using testing::PushTable;
 
-TableContext Context(mysql::TableSchema schema) { return {std::move(schema), mysql::Flavour::kMySql, 9, 4096}; }
+TableContext Context(mysql::TableSchema schema) {
+  return {std::move(schema), mysql::Flavour::kMySql, 9, testing::DefaultRules()};
+}
 
 std::unique_ptr<TableMapper> Compile(const MappingConfig& config, const mysql::TableSchema& schema) {
   auto mapper = TableMapper::Compile(config, Context(schema));
@@ -58,6 +60,59 @@ TEST(TableMapper, Im) {
                                               "(checked at run time)"));
   EXPECT_EQ(mapper->sql().order_by, "`id`");
   EXPECT_EQ(mapper->sql().where, "1");
+}
+
+std::unique_ptr<TableMapper> CompileUnder(const store::RoutingRules& rules, const MappingConfig& config,
+                                          const mysql::TableSchema& schema) {
+  TableContext context = Context(schema);
+  context.rules = testing::MakeRules(rules);
+  auto mapper = TableMapper::Compile(config, context);
+  EXPECT_TRUE(mapper.ok()) << mapper.status().message();
+  return mapper.ok() ? std::move(mapper).value() : nullptr;
+}
+
+TEST(TableMapper, BucketsFollowTheRules) {
+  std::vector<Value> row = {Value::UInt(77), Value::UInt(500),  Value::UInt(39),         Value::Int(3),
+                            Value::UInt(1),  Value::Bytes("x"), Value::UInt(1696118400), Value::UInt(5)};
+  MapScratchPtr scratch = NewMapScratch();
+  MappedRow out;
+  store::RoutingRules rules;
+  rules.strategy = store::Strategy::kModulo;
+  rules.buckets = 16;
+  auto mapper = CompileUnder(rules, testing::LoadMappingFile("im"), ImTable());
+  ASSERT_TRUE(mapper->Map(row, *scratch, &out).ok());
+  EXPECT_EQ(out.bucket, 39u % 16);
+  EXPECT_EQ(testing::Unpack(out)[0], "7");
+  EXPECT_THAT(mapper->lossy_notes(), ::testing::Not(Contains(HasSubstr("bucket: "))));
+  rules.pinned_tags = {{1, 40, 1}};  // the family's biz tag
+  mapper = CompileUnder(rules, testing::LoadMappingFile("im"), ImTable());
+  ASSERT_TRUE(mapper->Map(row, *scratch, &out).ok());
+  EXPECT_EQ(out.bucket, 40u);
+  rules.pinned_tags.clear();
+  rules.strategy = store::Strategy::kRange;
+  rules.ranges = {{40, 3}};
+  mapper = CompileUnder(rules, testing::LoadMappingFile("im"), ImTable());
+  const base::Status status = mapper->Map(row, *scratch, &out);
+  EXPECT_EQ(status.code(), base::Code::kBadValue);
+  EXPECT_THAT(status.message(), HasSubstr("im: im_2.msg_07: bucket: the routing rules have no bucket"));
+  EXPECT_FALSE(out.kept);
+  EXPECT_THAT(mapper->lossy_notes(), Contains(HasSubstr("bucket: account keys that are no number or lie below")));
+}
+
+TEST(TableMapper, RulesThatNoSqlComputes) {
+  store::RoutingRules rules;
+  rules.strategy = store::Strategy::kXxh3;
+  MappingConfig config = testing::LoadMappingFile("im");
+  const auto mapper = CompileUnder(rules, config, ImTable());
+  EXPECT_EQ(mapper->sql().columns[0], "NULL");
+  config.where = "BUCKET(1, to_uid) < 8";
+  TableContext context = Context(ImTable());
+  context.rules = testing::MakeRules(rules);
+  EXPECT_THAT(TableMapper::Compile(config, context).status().message(), HasSubstr("no SQL computes"));
+  rules.strategy = store::Strategy::kModulo;
+  rules.pinned_tags = {{1, 4096, 1}};
+  context.rules = testing::MakeRules(rules);
+  EXPECT_THAT(TableMapper::Compile(config, context).status().message(), HasSubstr("the biz tag as third argument"));
 }
 
 TEST(TableMapper, BadValuesNameTargetAndReasonOnly) {

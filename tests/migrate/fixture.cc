@@ -79,7 +79,7 @@ void MigrateTest::SetUp() {
     shard.database = name;
     config_.shards.push_back(shard);
   }
-  config_.routing.ranges = store::Router::EqualRanges(config_.routing.buckets, 2);
+  config_.routing.ranges = store::Router::EqualRanges(config_.routing.rules.buckets, 2);
   config_.mappings = {TestMapping()};
   config_.copy.readers = 1;
   config_.copy.chunk_rows = 5;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -71,7 +72,12 @@ class CommandTest : public testing::Test {
 };
 
 TEST_F(CommandTest, NamesAPlantedFault) {
-  const auto child = Start({"--rows", "2000", "--seed", "5", "--faults", "plant:lost,plant:bit", "--json"});
+  // Rules that are not the default: accounts with buckets of their own, a pinned family.
+  std::ofstream(directory_ + "/routing.json") << R"({"strategy": "lookup", "buckets": 1024,
+      "lookup": [{"account_type": 1, "account_key": "100001", "bucket": 1030}],
+      "pins": [{"biz_tag": 2, "first": 1024, "buckets": 4}]})";
+  const auto child = Start({"--rows", "2000", "--seed", "5", "--faults", "plant:lost,plant:bit", "--json", "--routing",
+                            directory_ + "/routing.json"});
   ASSERT_EQ(child->WaitFor(300s), 1) << FileTail(directory_ + "/err", 4000);
   const auto report = nlohmann::json::parse(FileTail(directory_ + "/out", 1 << 20));
   EXPECT_EQ(report["schema"], "shardlift.rehearse/1");

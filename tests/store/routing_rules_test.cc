@@ -233,6 +233,19 @@ TEST(RoutingRules, OneTextForOneSetOfRules) {
             "lookup version=1 buckets=4096 tables=1 account=1:61:0 account=2:623a63:1 pin=8:4096+1 pin=9:4100+2");
 }
 
+TEST(RoutingRules, TheSummaryShowsNoAccountAndTellsListsApart) {
+  RoutingRules rules;
+  rules.strategy = Strategy::kLookup;
+  rules.lookup = {{2, "b:c", 1}, {1, "alice", 0}};
+  rules.pinned_tags = {{9, 4100, 2}};
+  const std::string text = Make(rules).Text();
+  const std::string summary = SummaryOfRules(text);
+  EXPECT_THAT(summary, HasSubstr("lookup version=1 buckets=4096 tables=1, 2 listed accounts, 1 pinned biz tags, "));
+  EXPECT_THAT(summary, testing::Not(HasSubstr("616c696365")));  // alice
+  rules.lookup[1].bucket = 2;
+  EXPECT_NE(SummaryOfRules(Make(rules).Text()), summary);
+}
+
 TEST(Strategies, HaveNames) {
   for (const char* name : {"crc32-fmix32", "xxh3", "modulo", "range", "lookup"}) {
     ASSERT_TRUE(StrategyNamed(name).has_value()) << name;

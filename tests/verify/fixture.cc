@@ -8,8 +8,8 @@
 #include <iterator>
 #include <map>
 
+#include "job/routing.h"
 #include "store/message_table.h"
-#include "store/router.h"
 #include "verify/table_check.h"
 
 namespace shardlift::verify::testing {
@@ -233,7 +233,7 @@ void StoreTest::MakeStore() {
 }
 
 void StoreTest::Fill() {
-  const auto router = store::Router::Create(config_.routing.buckets, config_.routing.ranges);
+  const auto router = job::MakeRouter(config_.routing);
   ASSERT_TRUE(router.ok());
   const auto columns = store::MessageColumns();
   for (const job::CatalogTable& table : catalog_.tables) {

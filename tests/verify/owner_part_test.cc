@@ -18,7 +18,8 @@ std::unique_ptr<mapping::TableMapper> Mapper(const std::vector<std::pair<ColumnT
   mapping::MappingConfig config;
   config.name = config.place = "test";
   config.origin = 4;
-  mapping::TableContext context{{{"db", "t"}, {}, {{"PRIMARY", {}}}, 0}, mysql::Flavour::kMariaDb, 5, 4096};
+  mapping::TableContext context{{{"db", "t"}, {}, {{"PRIMARY", {}}}, 0}, mysql::Flavour::kMariaDb, 5, nullptr};
+  context.rules = std::make_shared<store::BucketRules>(store::BucketRules::Create({}).value());
   for (const auto& [type, is_unsigned] : key) {
     mysql::Column column;
     column.name = "k" + std::to_string(config.key.size() + 1);

@@ -12,7 +12,8 @@ using mysql::Value;
 
 void MapRow(benchmark::State& state, const std::string& name, const mysql::TableSchema& schema,
             const std::vector<Value>& row) {
-  auto mapper = TableMapper::Compile(testing::LoadMappingFile(name), {schema, mysql::Flavour::kMySql, 9, 4096});
+  auto mapper = TableMapper::Compile(testing::LoadMappingFile(name),
+                                     {schema, mysql::Flavour::kMySql, 9, testing::DefaultRules()});
   if (!mapper.ok()) {
     state.SkipWithError("the mapping does not compile");
     return;
