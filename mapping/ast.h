@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,11 @@
 namespace shardlift::mapping {
 
 __extension__ using Int128 = __int128;
+
+// What 64 bits hold.
+inline constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
+inline constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
+inline constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
 
 enum class Op : std::uint8_t {
   // Leaves.

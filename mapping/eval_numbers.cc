@@ -1,7 +1,6 @@
 // Numbers: integers of 64 bits, DECIMAL up to 38 digits.
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "mapping/decimal.h"
 #include "mapping/eval.h"
@@ -9,10 +8,6 @@
 namespace shardlift::mapping {
 
 namespace {
-
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
 
 constexpr const char* kOutOfRange = "the result of an arithmetic expression is out of range";
 

@@ -16,10 +16,6 @@ using base::Status;
 
 namespace {
 
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
-
 bool IsComparison(Op op) { return op >= Op::kEqual && op <= Op::kNullSafeEqual; }
 bool IsTemporal(Kind kind) { return kind == Kind::kDateTime || kind == Kind::kDate; }
 

@@ -1,6 +1,4 @@
 // Types of casts.
-#include <limits>
-
 #include "mapping/charset.h"
 #include "mapping/datetime.h"
 #include "mapping/decimal.h"
@@ -9,14 +7,6 @@
 namespace shardlift::mapping {
 
 using base::Status;
-
-namespace {
-
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
-
-}  // namespace
 
 Status TypeChecker::Cast(ExprPtr* slot) {
   Expr* expr = slot->get();
