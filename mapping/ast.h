@@ -71,7 +71,7 @@ enum class Op : std::uint8_t {
   kToText,    // integer, decimal, temporal, JSON or binary (checked UTF-8) to text
   kToBinary,  // text or integer to its bytes
   kToSigned,
-  kToUnsigned,  // from integers (modulo 2^64, as the servers do) or decimal-digit text
+  kToUnsigned,  // from integers in its range, decimals or decimal-digit text
   kToDecimal,   // to type.precision and type.fraction digits; from integers, decimals, decimal-digit text
   kToDateTime,  // to type.fraction digits
   kToDate,

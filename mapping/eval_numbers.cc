@@ -177,7 +177,8 @@ bool Evaluator::EvalToDecimal(const Expr& expr, Val* out) {
 bool Evaluator::EvalToSigned(const Expr& expr, Val* out) {
   Val a;
   if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null || expr.args[0]->type.kind == Kind::kInt) return *out = a, true;
+  if (a.null) return *out = a, true;
+  if (expr.args[0]->type.kind == Kind::kInt) return PutInteger(expr.type, IntegerOf(expr.args[0]->type, a), out);
   if (expr.args[0]->type.kind == Kind::kDecimal) {
     Int128 rounded = 0;
     if (!ParseDecimal(a.bytes, 0, &rounded)) return Bad("a DECIMAL of too many digits");

@@ -193,7 +193,9 @@ bool Undoer::UndoNumber(const Expr& expr, Known value, StringPool& pool, std::ve
     case Op::kBitNot: value.number = Rewrapped(first.type, ~value.number & (kTwoTo64 - 1)); break;
     case Op::kNegate: value.number = -value.number; break;
     case Op::kToSigned:
-    case Op::kToUnsigned: value.number = Rewrapped(first.type, value.number); break;
+    case Op::kToUnsigned:
+      if (value.number < first.type.min || value.number > first.type.max) return false;
+      break;
     default: {
       const Expr& second = *expr.args[1];
       if (!IsLiteral(first) && !IsLiteral(second)) {  // packed

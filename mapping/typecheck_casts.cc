@@ -45,8 +45,10 @@ Status TypeChecker::CastToInteger(Expr* expr) {
       SetInteger(&expr->type, is_unsigned, kSignedMin, kUnsignedMax);
       return base::Ok();
     case Kind::kInt: {
-      bool fits = is_unsigned ? from.min >= 0 : from.max <= kSignedMax;
-      SetInteger(&expr->type, is_unsigned, fits ? from.min : kSignedMin, fits ? from.max : kUnsignedMax);
+      if (is_unsigned ? from.min < 0 : from.max > kSignedMax) {
+        Note("CAST: numbers out of the range of SIGNED or UNSIGNED are bad values (checked at run time)");
+      }
+      SetInteger(&expr->type, is_unsigned, from.min, from.max);
       return base::Ok();
     }
     case Kind::kDecimal:
