@@ -204,11 +204,13 @@ Status TypeChecker::Column(Expr* expr) {
   expr->column = static_cast<std::size_t>(index);
   (*c_.used)[expr->column] = true;
   const mysql::Column& column = c_.schema->columns[expr->column];
-  auto type = ColumnTypeOf(column);
+  const std::string_view content = c_.Content(expr->column);
+  auto type = ColumnTypeOf(column, content);
   if (!type.ok()) return Error(*expr, type.status().message());
   expr->type = *type;
-  if (column.is_text() && !IsPassThrough(FindCharset(column.charset))) {
-    Note(column.name + ": " + column.charset + " bytes without a character are bad values (checked at run time)");
+  const std::string charset = content.empty() ? column.charset : std::string(content);
+  if (!content.empty() || (column.is_text() && !IsPassThrough(FindCharset(charset)))) {
+    Note(column.name + ": " + charset + " bytes without a character are bad values (checked at run time)");
   }
   return base::Ok();
 }

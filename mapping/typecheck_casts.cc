@@ -53,7 +53,7 @@ Status TypeChecker::CastToInteger(Expr* expr) {
     }
     case Kind::kDecimal:
       if (from.precision > kDecimalDigitsMax) return TooManyDigits(*expr, from.precision);
-      if (from.fraction > 0) Note("CAST of a DECIMAL to an integer rounds");
+      if (from.fraction > 0) Note("CAST of a DECIMAL to an integer rounds (counted)");
       SetInteger(&expr->type, is_unsigned, kSignedMin, kUnsignedMax);
       return base::Ok();
     default: return Error(*expr, "cannot CAST " + std::string(KindName(from.kind)) + " to a number");
@@ -68,10 +68,13 @@ Status TypeChecker::CastToDecimal(Expr* expr) {
   if (from.kind == Kind::kDecimal && from.precision > kDecimalDigitsMax) return TooManyDigits(*expr, from.precision);
   Type& type = expr->type;
   if (from.kind == Kind::kText) {
-    Note("CAST of text to DECIMAL: other text than decimal digits is a bad value (checked at run time)");
+    Note(
+        "CAST of text to DECIMAL: other text than decimal digits is a bad value (checked at run time); more digits "
+        "behind the point than " +
+        std::to_string(type.fraction) + " are rounded (counted)");
   } else {
     if (from.fraction > type.fraction) {
-      Note("CAST to DECIMAL rounds to " + std::to_string(type.fraction) + " digits behind the point");
+      Note("CAST to DECIMAL rounds to " + std::to_string(type.fraction) + " digits behind the point (counted)");
     }
     if (DecimalPrecision(from) - from.fraction > static_cast<unsigned>(type.precision - type.fraction)) {
       Note("CAST to DECIMAL: numbers that do not fit are bad values (checked at run time)");
