@@ -193,12 +193,26 @@ Status Lane::TryTransaction(const Step& step, bool careful) {
   std::vector<DeadLetter> dead_letters;
   SL_TRY(WriteRows(step, careful, &dead_letters));
   if (!dead_letters.empty()) {
+    SL_TRY(CheckRejected(dead_letters));
     const std::string position = step.batch->applied ? step.batch->applied->ToText() : "";
     SL_TRY(writer_->WriteDeadLetters(source_name_, position, dead_letters));
   }
   base::SyncPoint("lane.in_transaction", Place());
   SL_TRY(session_->Execute("COMMIT", "commit"));
   RememberDeadLetters(dead_letters);
+  return base::Ok();
+}
+
+// A value that only the shard's server refuses is a bad value like any other.
+Status Lane::CheckRejected(const std::vector<DeadLetter>& dead_letters) const {
+  for (const DeadLetter& letter : dead_letters) {
+    if (letter.reason != kRejected) continue;
+    const std::uint32_t origin = SplitOwnerId(letter.owner_id).origin;
+    for (const mapping::MappingConfig& mapping : config_.mappings) {
+      if (mapping.origin != origin || mapping.on_bad_value == mapping::BadValuePolicy::kDeadLetter) continue;
+      return Status(Code::kBadValue, fmt::format("mapping {}: {}", mapping.name, letter.detail));
+    }
+  }
   return base::Ok();
 }
 
