@@ -193,17 +193,25 @@ class Hazards : public MigrateTest {
   }
 
   void ExpectVerified(Policy policy) {
-    verify::VerifyOptions options;
-    options.progress = false;
-    const auto report = verify::RunVerify(config_, options);
-    ASSERT_TRUE(report.ok()) << report.status().message();
+    for (const auto method : {verify::VerifyMethod::kServer, verify::VerifyMethod::kClient}) {
+      SCOPED_TRACE(verify::VerifyMethodName(method));
+      verify::VerifyOptions options;
+      options.progress = false;
+      options.method = method;
+      const auto report = verify::RunVerify(config_, options);
+      ASSERT_TRUE(report.ok()) << report.status().message();
+      ExpectReport(policy, *report);
+    }
+  }
+
+  static void ExpectReport(Policy policy, const verify::VerifyReport& report) {
     const std::uint64_t rows = 2 * Expected(nullptr, false);
     const std::uint64_t set_aside = 2 * Expected(nullptr, true) + (policy == Policy::kDeadLetter ? rows : 0);
-    EXPECT_EQ(report->dead_letters, set_aside);
-    EXPECT_EQ(report->per_mapping.at(0).equal, 1 + (policy == Policy::kMap ? rows : 0));
-    EXPECT_EQ(report->counts[static_cast<std::size_t>(verify::FindingKind::kDiffers)], 0u);
-    EXPECT_EQ(report->counts[static_cast<std::size_t>(verify::FindingKind::kExtra)], 0u);
-    EXPECT_TRUE(report->not_verified.empty());
+    EXPECT_EQ(report.dead_letters, set_aside);
+    EXPECT_EQ(report.per_mapping.at(0).equal, 1 + (policy == Policy::kMap ? rows : 0));
+    EXPECT_EQ(report.counts[static_cast<std::size_t>(verify::FindingKind::kDiffers)], 0u);
+    EXPECT_EQ(report.counts[static_cast<std::size_t>(verify::FindingKind::kExtra)], 0u);
+    EXPECT_TRUE(report.not_verified.empty());
   }
 
   void CopyAndFollow(Policy policy) {
@@ -270,6 +278,37 @@ TEST_P(Hazards, Refuse_EachRowEndsTheRunAndIsNamed) {
       }
     }
   }
+}
+
+TEST_P(Hazards, TwoTablesWithEqualIds_NeverCollide) {
+  UsePolicy(Policy::kRefuse);
+  config_.mappings[0].match = {"legacy.msg", "legacy.msg_b"};
+  OnSource("CREATE TABLE legacy.msg_b LIKE legacy.msg");
+  for (const int first : {1, 11}) {  // copied, followed
+    for (const char* table : {"msg", "msg_b"}) {
+      std::string rows;
+      for (int id = first; id < first + 10; ++id) {
+        rows += fmt::format("{}({}, {}, 7, 'c', 'bob', 3, 'in {}', 1700000000, NULL)", rows.empty() ? "" : ", ", id, id,
+                            table);
+      }
+      OnSource(fmt::format("INSERT INTO legacy.{} VALUES {}", table, rows));
+    }
+    const auto summary = Run();
+    ASSERT_TRUE(summary.ok()) << summary.status().message();
+    EXPECT_EQ(summary->dead_letters, 0u);
+  }
+  EXPECT_EQ(TargetRowsWith("in msg"), 20);
+  EXPECT_EQ(TargetRowsWith("in msg_b"), 20);
+  int ids = 0;  // one account: all rows are on one shard
+  for (int shard = 0; shard < 2; ++shard)
+    ids += std::stoi(live::OneOn(*ShardSession(shard), "SELECT COUNT(DISTINCT msg_id) FROM message"));
+  EXPECT_EQ(ids, 40);
+  verify::VerifyOptions options;
+  options.progress = false;
+  const auto report = verify::RunVerify(config_, options);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_TRUE(report->clean());
+  EXPECT_EQ(report->per_mapping.at(0).equal, 40u);
 }
 
 // What only the shard's server finds wrong is a bad value too.
