@@ -96,7 +96,9 @@ int RunDump(const DumpFlags& flags) {
   Status status = flags.sql || flags.flashback ? DumpSql(*files, flags.flashback, live->get(), out)
                                                : DumpChanges(*files, live->get(), out);
   // What was read before a damage is shown all the same.
-  if (Status written = out.Flush(); !written.ok()) return Fail(written);
+  const Status written = out.Flush();
+  if (!written.ok() && LineWriter::ReaderIsGone()) LineWriter::EndWithTheReader();
+  if (!written.ok()) return Fail(written);
   if (status.ok()) return 0;
   Fail(status);
   return status.code() == Code::kCorrupt ? 1 : base::ExitCodeOf(status);

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/json_text.h"
@@ -32,6 +34,12 @@ base::Status WriteToStandardOutput(std::string_view text) {
 bool LineWriter::ReaderIsGone() {
   pollfd out{STDOUT_FILENO, POLLOUT, 0};
   return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+}
+
+void LineWriter::EndWithTheReader() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+  std::_Exit(128 + SIGPIPE);  // the signal is blocked: what a shell makes of it
 }
 
 char* WriteBase64(std::string_view bytes, char* out) {

@@ -50,6 +50,8 @@ class LineWriter {
   base::Status Flush();
   // Who reads the output, through a pipe, has closed it. Seen without writing.
   static bool ReaderIsGone();
+  // For a command that has nothing else to do than to print: the end that a closed pipe makes of any other tool.
+  [[noreturn]] static void EndWithTheReader();
 
  private:
   static constexpr std::size_t kPieceBytes = 6 << 10;  // of what is written; a multiple of 3, for Base64

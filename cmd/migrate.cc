@@ -53,6 +53,18 @@ std::vector<std::string> NextSteps(const migrate::MigrateSummary& summary, const
   return steps;
 }
 
+Json ValuesJson(const migrate::MigrateSummary& s) {
+  Json values = Json::array();
+  for (const migrate::ValueCount& one : s.values) {
+    values.push_back({{"mapping", one.mapping},
+                      {"column", one.column},
+                      {"replaced", one.counts.replaced},
+                      {"lossy", one.counts.lossy},
+                      {"set_aside", one.counts.set_aside}});
+  }
+  return values;
+}
+
 std::string SummaryJson(const migrate::MigrateSummary& s, const std::string& job_path) {
   const Json out{{"schema", "shardlift.migrate/1"},
                  {"rows_copied", s.rows_copied},
@@ -64,6 +76,7 @@ std::string SummaryJson(const migrate::MigrateSummary& s, const std::string& job
                  {"chunks_voided", s.chunks_voided},
                  {"rows_dropped_by_windows", s.rows_dropped_by_windows},
                  {"dead_letters", s.dead_letters},
+                 {"values", ValuesJson(s)},
                  {"caught_up", s.caught_up},
                  {"seconds", s.seconds},
                  {"next_steps", NextSteps(s, job_path)}};
@@ -79,6 +92,11 @@ std::string SummaryText(const migrate::MigrateSummary& s, const std::string& job
   text +=
       fmt::format("chunks merged {} (voided and read again: {}), rows in chunks that a change replaced: {}\n",
                   FormatCount(s.chunks_merged), FormatCount(s.chunks_voided), FormatCount(s.rows_dropped_by_windows));
+  for (const migrate::ValueCount& one : s.values) {
+    text += fmt::format("mapping {}, {}: bad values replaced {}, rows set aside {}, values that lost a part {}\n",
+                        one.mapping, one.column, FormatCount(one.counts.replaced), FormatCount(one.counts.set_aside),
+                        FormatCount(one.counts.lossy));
+  }
   text += fmt::format("open dead letters {}\n", FormatCount(s.dead_letters));
   for (const std::string& step : NextSteps(s, job_path)) text += "next: " + step + "\n";
   return text;

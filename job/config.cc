@@ -189,7 +189,10 @@ Result<mapping::MappingConfig> ReadMapping(const json& object, const std::string
   mapping.where = reader.Text("where");
   mapping.columns = reader.TextMap("columns");
   mapping.ignore = reader.Texts("ignore");
+  mapping.charsets = reader.TextMap("charsets");
+  mapping.bad_values = reader.TextMap("bad_values");
   if (reader.Text("on_bad_value") == "dead_letter") mapping.on_bad_value = mapping::BadValuePolicy::kDeadLetter;
+  if (reader.Text("on_conflict") == "refuse") mapping.on_conflict = mapping::ConflictPolicy::kRefuse;
   SL_TRY(reader.Finish());
   return mapping;
 }
@@ -276,6 +279,8 @@ std::string Fingerprint(const JobConfig& config, const store::BucketRules& rules
     entry["key"] = mapping.key;
     entry["where"] = mapping.where;
     for (const auto& [column, expression] : mapping.columns) entry["columns"][column] = expression;
+    for (const auto& [column, charset] : mapping.charsets) entry["charsets"][column] = charset;
+    for (const auto& [column, expression] : mapping.bad_values) entry["bad_values"][column] = expression;
   }
   const std::string text = canonical.dump();
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;

@@ -140,8 +140,18 @@ std::vector<KeySpec> Mapping() {
                    "Target column: expression. bucket and the owner columns are filled by the tool.")),
       List("ignore",
            "Source columns that are left out on purpose. Any other column must be used by an expression or the key."),
+      Key("charsets", KeyKind::kTextMap,
+          "Source column: character set that its bytes really are in. For text in a column of another character set, "
+          "or "
+          "of binary strings."),
+      Key("bad_values", KeyKind::kTextMap,
+          "Target column: expression that stands there instead of a value that does not fit, counted. It must fit for "
+          "every row. on_bad_value is for all other columns."),
       Choice("on_bad_value", {"refuse", "dead_letter"}, "refuse",
              "When a value does not fit: stop, or set the row aside."),
+      Choice("on_conflict", {"dead_letter", "refuse"}, "dead_letter",
+             "When two rows want one target key to the end: the second stays set aside, or the run ends with exit code "
+             "4."),
   };
 }
 

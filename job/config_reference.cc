@@ -121,10 +121,11 @@ std::string SchemaText(const ObjectSpec& object) {
   Json schema = {{"$schema", kDialect}, {"title", fmt::format("shardlift {} file", object.name)}};
   schema.update(ObjectSchema(object));
   if (FindKey(object, "include") != nullptr) {
-    // What an included file has is missing here.
+    // A file that includes others has the rest there; one without a name is such another.
     Json required = schema["required"];
     schema.erase("required");
-    schema["anyOf"] = {{{"required", {"include"}}}, {{"required", std::move(required)}}};
+    schema["anyOf"] = {
+        {{"required", {"include"}}}, {{"required", std::move(required)}}, {{"not", {{"required", {"job"}}}}}};
   }
   Json definitions = Json::object();
   std::set<std::string_view> seen;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,11 @@ class BucketRules;
 namespace shardlift::mapping {
 
 __extension__ using Int128 = __int128;
+
+// What 64 bits hold.
+inline constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
+inline constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
+inline constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
 
 enum class Op : std::uint8_t {
   // Leaves.
@@ -69,7 +75,7 @@ enum class Op : std::uint8_t {
   kToText,    // integer, decimal, temporal, JSON or binary (checked UTF-8) to text
   kToBinary,  // text or integer to its bytes
   kToSigned,
-  kToUnsigned,  // from integers (modulo 2^64, as the servers do) or decimal-digit text
+  kToUnsigned,  // from integers in its range, decimals or decimal-digit text
   kToDecimal,   // to type.precision and type.fraction digits; from integers, decimals, decimal-digit text
   kToDateTime,  // to type.fraction digits
   kToDate,

@@ -62,13 +62,47 @@ std::uint64_t MemberBytesMax(const mysql::Column& column) {
   return column.type == ColumnType::kSet ? total : longest;
 }
 
+bool IsReadable(std::string_view charset) {
+  return FindCharset(charset) != Charset::kUnsupported || FindCharsetTable(charset) != nullptr;
+}
+
+// UTF-8 bytes of the longest value of a column whose bytes are in another character set.
+std::uint64_t ContentBytesMax(const mysql::Column& column, std::string_view content) {
+  const bool counts_characters = column.type == ColumnType::kChar || column.type == ColumnType::kVarchar;
+  const bool of_one_byte = column.charset == "latin1" || column.charset == "ascii";
+  const std::uint64_t stored = counts_characters ? column.length * (of_one_byte ? 1ull : 4ull) : StoredBytesMax(column);
+  return stored * Utf8Expansion(FindCharset(content));
+}
+
 bool IsZerofill(const mysql::Column& column) { return column.column_type.find("zerofill") != std::string::npos; }
 
 }  // namespace
 
-base::Result<Type> ColumnTypeOf(const mysql::Column& column) {
+base::Result<ContentCharsets> ContentCharsets::Of(const MappingConfig& config, const mysql::TableSchema& schema) {
+  ContentCharsets charsets;
+  for (const auto& [name, charset] : config.charsets) {
+    const std::string path = "charsets." + name + ": ";
+    const int index = schema.Find(name);
+    if (index < 0) return Status(Code::kUsage, path + "there is no column " + name + " in " + schema.name.Text());
+    const mysql::Column& column = schema.columns[static_cast<std::size_t>(index)];
+    if (!column.is_text() && !column.is_binary()) {
+      return Status(Code::kUsage, path + "the column has type " + column.column_type + ", which holds no bytes");
+    }
+    if (!IsReadable(charset)) return Status(Code::kUsage, path + "expressions do not support " + charset);
+    charsets.sets_.resize(schema.columns.size());
+    charsets.sets_[static_cast<std::size_t>(index)] = charset == column.charset ? "" : charset;
+  }
+  return charsets;
+}
+
+base::Result<Type> ColumnTypeOf(const mysql::Column& column, std::string_view content) {
   Type type;
   type.nullable = column.nullable;
+  if (!content.empty()) {
+    type.kind = Kind::kText;
+    type.bytes_max = ContentBytesMax(column, content);
+    return type;
+  }
   if (column.is_integer() || column.type == ColumnType::kBit || column.type == ColumnType::kYear) {
     bool is_unsigned = column.is_unsigned || !column.is_integer();
     unsigned bits = IntegerBits(column);
@@ -77,7 +111,7 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column) {
     return type;
   }
   if (column.is_text()) {
-    if (FindCharset(column.charset) == Charset::kUnsupported && FindCharsetTable(column.charset) == nullptr) {
+    if (!IsReadable(column.charset)) {
       return Status(Code::kUsage, "column " + column.name + " has character set " + column.charset +
                                       ", which expressions do not support; put it under \"ignore\"");
     }
@@ -115,10 +149,12 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column) {
                                   ", which expressions do not support yet; put it under \"ignore\"");
 }
 
-ColumnReader::ColumnReader(const mysql::Column& column) : type_(column.type), members_(column.members) {
-  if (!column.is_text()) return;
-  charset_ = FindCharset(column.charset);
-  if (charset_ == Charset::kUnsupported) table_ = FindCharsetTable(column.charset);
+ColumnReader::ColumnReader(const mysql::Column& column, std::string_view content)
+    : type_(column.type), is_checked_(content.empty()), members_(column.members) {
+  if (content.empty() && !column.is_text()) return;
+  const std::string_view charset = content.empty() ? std::string_view(column.charset) : content;
+  charset_ = FindCharset(charset);
+  if (charset_ == Charset::kUnsupported) table_ = FindCharsetTable(charset);
 }
 
 const char* ColumnReader::ReadMembers(std::uint64_t mask, StringPool& pool, Val* out) const {
@@ -156,7 +192,9 @@ const char* ColumnReader::Read(const mysql::Value& value, StringPool& pool, Val*
     case ColumnType::kTimestamp: return IsRealDate(value.bytes) ? nullptr : "a zero or impossible date";
     default: break;
   }
-  if (IsPassThrough(charset_)) return nullptr;
+  if (IsPassThrough(charset_)) {
+    return is_checked_ || IsUtf8(value.bytes) ? nullptr : "bytes that its character set does not have";
+  }
   std::string& text = pool.New();
   const bool known =
       table_ != nullptr ? AppendTableText(*table_, value.bytes, &text) : AppendUtf8(charset_, value.bytes, &text);

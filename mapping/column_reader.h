@@ -9,8 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
 #include "mapping/ast.h"
 #include "mapping/charset.h"
+#include "mapping/config.h"
 #include "mapping/shown_charset.h"
 #include "mysql/schema.h"
 #include "mysql/value.h"
@@ -51,9 +53,23 @@ class StringPool {
   std::size_t used_ = 0;
 };
 
+// For each column of a table, the character set that its bytes really are in, where the mapping's "charsets" says so;
+// "" elsewhere. Empty: no column has one.
+class ContentCharsets {
+ public:
+  ContentCharsets() = default;
+  // kUsage, beginning with the key's path, for columns that there are not and sets that mappings cannot read.
+  static base::Result<ContentCharsets> Of(const MappingConfig& config, const mysql::TableSchema& schema);
+  std::string_view At(std::size_t column) const { return sets_.empty() ? std::string_view() : sets_[column]; }
+
+ private:
+  std::vector<std::string> sets_;
+};
+
 class ColumnReader {
  public:
-  explicit ColumnReader(const mysql::Column& column);
+  // `content`: the character set that the bytes are in, "" for the column's own.
+  explicit ColumnReader(const mysql::Column& column, std::string_view content = {});
   // nullptr when done, else the reason why the value is a bad one.
   const char* Read(const mysql::Value& value, StringPool& pool, Val* out) const;
 
@@ -62,6 +78,7 @@ class ColumnReader {
 
   mysql::ColumnType type_;
   Charset charset_ = Charset::kUtf8;
+  bool is_checked_ = false;              // the server made sure that the bytes are of the character set
   const CharsetTable* table_ = nullptr;  // for character sets beside those of charset.h
   std::vector<std::string> members_;
 };

@@ -11,6 +11,7 @@
 namespace shardlift::mapping {
 
 enum class BadValuePolicy : std::uint8_t { kRefuse, kDeadLetter };
+enum class ConflictPolicy : std::uint8_t { kDeadLetter, kRefuse };
 
 struct MappingConfig {
   std::string name;                  // "im"
@@ -22,7 +23,12 @@ struct MappingConfig {
   std::string where;                 // rows for which it is not true are left behind and counted; empty: all rows
   std::vector<std::pair<std::string, std::string>> columns;  // target column -> expression, in file order
   std::vector<std::string> ignore;                           // source columns that are deliberately not mapped
+  // Source column -> the character set that its bytes really are in, where that is not the column's own.
+  std::vector<std::pair<std::string, std::string>> charsets;
+  // Target column -> expression that stands there instead of a bad value; on_bad_value is for the others.
+  std::vector<std::pair<std::string, std::string>> bad_values;
   BadValuePolicy on_bad_value = BadValuePolicy::kRefuse;
+  ConflictPolicy on_conflict = ConflictPolicy::kDeadLetter;  // for rows that want another row's target key to the end
 
   bool ReadsFrom(std::string_view source) const {
     return sources.empty() || std::find(sources.begin(), sources.end(), source) != sources.end();

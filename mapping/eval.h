@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "mapping/ast.h"
 #include "mapping/column_reader.h"
@@ -30,6 +30,9 @@ class Evaluator {
   const char* reason() const { return reason_; }
   // The column whose absence from the row image was the reason; -1 if that was not it.
   int absent_column() const { return absent_column_; }
+  // Whether any operation since the last call left away a part of its argument: letters' case, digits, characters, the
+  // time of day (FindLossy names these as counted).
+  bool TakeLossy() { return std::exchange(lossy_, false); }
 
  private:
   bool EvalFunction(const Expr& expr, Val* out);
@@ -37,6 +40,8 @@ class Evaluator {
     reason_ = reason;
     return false;
   }
+  // Notes what an operation that keeps a part of its argument left away.
+  void NoteLoss(bool lost) { lossy_ = lossy_ || lost; }
   bool EvalColumn(const Expr& expr, Val* out);
   bool EvalXor(const Expr& expr, Val* out);
 
@@ -49,6 +54,8 @@ class Evaluator {
   bool EvalToDecimal(const Expr& expr, Val* out);
   // The number of an argument times 10^scale; false for a bad value. *null is set for NULL.
   bool EvalScaled(const Expr& expr, unsigned scale, Int128* number, bool* null);
+  // The same of a value that is not NULL.
+  bool Scale(const Type& type, const Val& value, unsigned scale, Int128* number);
   bool PutDecimal(const Type& type, Int128 value, Val* out);
   bool PutInteger(const Type& type, Int128 value, Val* out);
   bool EvalToSigned(const Expr& expr, Val* out);
@@ -109,6 +116,7 @@ class Evaluator {
   bool json_upper_hex_;
   const char* reason_ = "";
   int absent_column_ = -1;
+  bool lossy_ = false;
 };
 
 // The integer a Val of this type stands for.

@@ -1,7 +1,6 @@
 // Numbers: integers of 64 bits, DECIMAL up to 38 digits.
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "mapping/decimal.h"
 #include "mapping/eval.h"
@@ -9,10 +8,6 @@
 namespace shardlift::mapping {
 
 namespace {
-
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
 
 constexpr const char* kOutOfRange = "the result of an arithmetic expression is out of range";
 
@@ -23,6 +18,13 @@ bool FitsIn(const Type& type, Int128 value) {
 bool FitsDecimal(const Type& type, Int128 value) {
   Int128 end = PowerOfTen(type.precision);
   return value < end && value > -end;
+}
+
+// Whether a DECIMAL's text has other digits than zeros behind the first `scale` behind its point.
+bool HasDigitsBehind(std::string_view text, unsigned scale) {
+  const std::size_t point = text.find('.');
+  if (point == std::string_view::npos || text.size() - point - 1 <= scale) return false;
+  return text.find_first_not_of('0', point + 1 + scale) != std::string_view::npos;
 }
 
 }  // namespace
@@ -46,9 +48,12 @@ bool Evaluator::EvalScaled(const Expr& expr, unsigned scale, Int128* number, boo
   if (!Eval(expr, &value)) return false;
   *null = *null || value.null;
   *number = 0;
-  if (value.null) return true;
-  if (expr.type.kind == Kind::kInt) {
-    if (!__builtin_mul_overflow(IntegerOf(expr.type, value), PowerOfTen(scale), number)) return true;
+  return value.null || Scale(expr.type, value, scale, number);
+}
+
+bool Evaluator::Scale(const Type& type, const Val& value, unsigned scale, Int128* number) {
+  if (type.kind == Kind::kInt) {
+    if (!__builtin_mul_overflow(IntegerOf(type, value), PowerOfTen(scale), number)) return true;
     return Bad(kOutOfRange);
   }
   return ParseDecimal(value.bytes, scale, number) || Bad("text that is not a number, or has too many digits");
@@ -133,18 +138,24 @@ bool Evaluator::EvalNumberFunction(const Expr& expr, Val* out) {
   if (null) return *out = Val(), true;
   switch (expr.op) {
     case Op::kSign: *out = Val::Bits(static_cast<std::uint64_t>(x < 0 ? -1 : x > 0 ? 1 : 0)); return true;
-    case Op::kAbs: x = x < 0 ? -x : x; break;
+    case Op::kAbs:
+      NoteLoss(x < 0);
+      x = x < 0 ? -x : x;
+      break;
     case Op::kFloor:
     case Op::kCeiling: {
       Int128 unit = PowerOfTen(a.fraction);
       Int128 rest = x % unit;
+      NoteLoss(rest != 0);
       x = x / unit + (expr.op == Op::kCeiling ? (rest > 0 ? 1 : 0) : (rest < 0 ? -1 : 0));
       break;
     }
     case Op::kRound:
+      NoteLoss(decimal && x % PowerOfTen(a.fraction - expr.type.fraction) != 0);
       if (decimal) x = RoundScale(x, a.fraction, expr.type.fraction);
       break;
     default:
+      NoteLoss(decimal && x % PowerOfTen(a.fraction - expr.type.fraction) != 0);
       if (decimal) x /= PowerOfTen(a.fraction - expr.type.fraction);
   }
   return expr.type.kind == Kind::kInt ? PutInteger(expr.type, x, out) : PutDecimal(expr.type, x, out);
@@ -166,11 +177,13 @@ bool Evaluator::EvalExtreme(const Expr& expr, Val* out) {
 
 bool Evaluator::EvalToDecimal(const Expr& expr, Val* out) {
   const Expr& arg = *expr.args[0];
-  bool null = false;
+  Val value;
+  if (!Eval(arg, &value)) return false;
+  if (value.null) return *out = Val(), true;
   Int128 x = 0;
   unsigned scale = arg.type.kind == Kind::kDecimal ? arg.type.fraction : expr.type.fraction;
-  if (!EvalScaled(arg, scale, &x, &null)) return false;
-  if (null) return *out = Val(), true;
+  if (!Scale(arg.type, value, scale, &x)) return false;
+  if (arg.type.kind != Kind::kInt) NoteLoss(HasDigitsBehind(value.bytes, expr.type.fraction));
   if (scale > expr.type.fraction) {
     x = RoundScale(x, scale, expr.type.fraction);
   } else if (__builtin_mul_overflow(x, PowerOfTen(expr.type.fraction - scale), &x)) {
@@ -182,10 +195,12 @@ bool Evaluator::EvalToDecimal(const Expr& expr, Val* out) {
 bool Evaluator::EvalToSigned(const Expr& expr, Val* out) {
   Val a;
   if (!Eval(*expr.args[0], &a)) return false;
-  if (a.null || expr.args[0]->type.kind == Kind::kInt) return *out = a, true;
+  if (a.null) return *out = a, true;
+  if (expr.args[0]->type.kind == Kind::kInt) return PutInteger(expr.type, IntegerOf(expr.args[0]->type, a), out);
   if (expr.args[0]->type.kind == Kind::kDecimal) {
     Int128 rounded = 0;
     if (!ParseDecimal(a.bytes, 0, &rounded)) return Bad("a DECIMAL of too many digits");
+    NoteLoss(HasDigitsBehind(a.bytes, 0));
     return PutInteger(expr.type, rounded, out);
   }
   const char* end = a.bytes.data() + a.bytes.size();

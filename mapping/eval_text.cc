@@ -164,7 +164,7 @@ bool Evaluator::EvalSubstringIndex(const Expr& expr, Val* out) {
   if (s.null || part.null || count.null) return *out = Val(), true;
   std::int64_t wanted = Clamped(expr.args[2]->type, count);
   *out = Val::Bytes({});
-  if (wanted == 0 || part.bytes.empty()) return true;
+  if (wanted == 0 || part.bytes.empty()) return NoteLoss(!s.bytes.empty()), true;
   *out = s;
   if (wanted < 0 && OverlapsItself(part.bytes)) {
     return Bad("SUBSTRING_INDEX from the end with a separator that overlaps itself");
@@ -174,6 +174,7 @@ bool Evaluator::EvalSubstringIndex(const Expr& expr, Val* out) {
   std::size_t hit = wanted > 0 ? NthFromLeft(s.bytes, part.bytes, n) : NthFromRight(s.bytes, part.bytes, n);
   if (hit == std::string_view::npos) return true;
   out->bytes = wanted > 0 ? s.bytes.substr(0, hit) : s.bytes.substr(hit + part.bytes.size());
+  NoteLoss(true);
   return true;
 }
 
@@ -218,9 +219,10 @@ bool Evaluator::EvalSubstring(const Expr& expr, Val* out) {
       expr.args.size() == 3 ? Clamped(expr.args[2]->type, count) : static_cast<std::int64_t>(count.bits);
   auto length = static_cast<std::int64_t>(Length(expr.type, s.bytes));
   *out = Val::Bytes({});
-  if (begin == 0 || wanted <= 0 || begin < -length || begin > length) return true;
+  if (begin == 0 || wanted <= 0 || begin < -length || begin > length) return NoteLoss(length > 0), true;
   begin = begin > 0 ? begin - 1 : length + begin;
   *out = Val::Bytes(Slice(expr.type, s.bytes, static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(wanted)));
+  NoteLoss(out->bytes.size() < s.bytes.size());
   return true;
 }
 
@@ -230,7 +232,7 @@ bool Evaluator::EvalLeftRight(const Expr& expr, Val* out) {
   if (!Eval(*expr.args[0], &s) || !Eval(*expr.args[1], &count)) return false;
   if (s.null || count.null) return *out = Val(), true;
   std::int64_t wanted = Clamped(expr.args[1]->type, count);
-  if (wanted <= 0) return *out = Val::Bytes({}), true;
+  if (wanted <= 0) return NoteLoss(!s.bytes.empty()), *out = Val::Bytes({}), true;
   auto keep = static_cast<std::uint64_t>(wanted);
   std::uint64_t begin = 0;
   if (expr.op == Op::kRight) {
@@ -238,6 +240,7 @@ bool Evaluator::EvalLeftRight(const Expr& expr, Val* out) {
     begin = length > keep ? length - keep : 0;
   }
   *out = Val::Bytes(Slice(expr.type, s.bytes, begin, keep));
+  NoteLoss(out->bytes.size() < s.bytes.size());
   return true;
 }
 
@@ -254,6 +257,7 @@ bool Evaluator::EvalChangeCase(const Expr& expr, Val* out) {
     ascii = ascii && static_cast<unsigned char>(c) < 0x80;
   }
   if (!ascii && HasCasedNonAscii(s.bytes)) return Bad("a letter with case outside ASCII under LOWER or UPPER");
+  NoteLoss(text != s.bytes);
   *out = Val::Bytes(text);
   return true;
 }
@@ -265,8 +269,10 @@ bool Evaluator::EvalTrim(const Expr& expr, Val* out) {
   if (out->null || part.null) return *out = Val(), true;
   std::string_view& s = out->bytes;
   if (part.bytes.empty()) return true;
+  const std::size_t size = s.size();
   while (expr.op != Op::kRightTrim && s.starts_with(part.bytes)) s.remove_prefix(part.bytes.size());
   while (expr.op != Op::kLeftTrim && s.ends_with(part.bytes)) s.remove_suffix(part.bytes.size());
+  NoteLoss(s.size() < size);
   return true;
 }
 
@@ -293,6 +299,7 @@ bool Evaluator::EvalPad(const Expr& expr, Val* out) {
   if (s.null) return *out = s, true;
   std::uint64_t wanted = expr.args[1]->number;
   std::uint64_t length = Length(expr.type, s.bytes);
+  NoteLoss(length > wanted);
   if (length >= wanted) return *out = Val::Bytes(Slice(expr.type, s.bytes, 0, wanted)), true;
   std::string_view pad = expr.args[2]->text;
   std::uint64_t pad_length = Length(expr.type, pad);

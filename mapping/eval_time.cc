@@ -175,6 +175,8 @@ bool Evaluator::EvalToDate(const Expr& expr, Val* out) {
   if (out->null) return true;
   if (expr.args[0]->type.kind == Kind::kText && CanonicalFraction(out->bytes) < 0)
     return Bad("text that is not a date");
+  const std::string_view time = out->bytes.substr(kDateBytes);
+  NoteLoss(time.find_first_of("123456789") != std::string_view::npos);
   out->bytes = out->bytes.substr(0, kDateBytes);
   return true;
 }

@@ -1,10 +1,10 @@
 #include "mapping/explain.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "base/check.h"
+#include "mapping/lossy.h"
 #include "mapping/owner_key.h"
 #include "mapping/parser.h"
 #include "mapping/reverse_mapper.h"
@@ -19,78 +19,8 @@ using mysql::ColumnType;
 
 constexpr std::string_view kFilledByTheTool[] = {"bucket", "owner_origin", "owner_table", "owner_key"};
 
-// What gives several values one, by the name that people know.
-const std::map<std::string_view, std::string_view>& LossyCalls() {
-  static const std::map<std::string_view, std::string_view> calls = {
-      {"LOWER", "LOWER drops upper case"},
-      {"UPPER", "UPPER drops lower case"},
-      {"SUBSTRING", "SUBSTRING keeps a part"},
-      {"SUBSTR", "SUBSTR keeps a part"},
-      {"LEFT", "LEFT keeps a part"},
-      {"RIGHT", "RIGHT keeps a part"},
-      {"SUBSTRING_INDEX", "SUBSTRING_INDEX keeps a part"},
-      {"JSON_EXTRACT", "JSON_EXTRACT keeps a part"},
-      {"CRC32", "CRC32 may give two texts one"},
-      {"BUCKET", "BUCKET gives many keys one"},
-      {"ABS", "ABS drops the sign"},
-      {"ROUND", "ROUND drops digits"},
-      {"TRUNCATE", "TRUNCATE drops digits"},
-      {"FLOOR", "FLOOR drops digits"},
-      {"CEILING", "CEILING drops digits"},
-      {"DATE", "DATE drops the time of day"},
-      {"LTRIM", "LTRIM drops spaces"},
-      {"RTRIM", "RTRIM drops spaces"},
-      {"REPLACE", "REPLACE may give two texts one"},
-      {"CHAR_LENGTH", "CHAR_LENGTH keeps the length only"},
-      {"LENGTH", "LENGTH keeps the length only"},
-      {"IFNULL", "IFNULL gives NULL and a value one"},
-      {"NULLIF", "NULLIF gives a value and NULL one"},
-      {"COALESCE", "COALESCE gives NULL and a value one"},
-  };
-  return calls;
-}
-
-std::string_view LossyOperator(Op op) {
-  switch (op) {
-    case Op::kCase:
-    case Op::kSimpleCase: return "CASE and IF may give several values one";
-    case Op::kTrim:
-    case Op::kLeftTrim:
-    case Op::kRightTrim: return "TRIM drops spaces, or what it names";
-    case Op::kAdd:
-    case Op::kSubtract:
-    case Op::kMultiply:
-    case Op::kDivide:
-    case Op::kIntDivide:
-    case Op::kModulo:
-    case Op::kBitAnd:
-    case Op::kBitOr:
-    case Op::kShiftLeft:
-    case Op::kShiftRight: return "arithmetic may give several values one";
-    default: return {};
-  }
-}
-
 void AddOnce(std::string_view text, std::vector<std::string>* list) {
   if (!text.empty() && std::find(list->begin(), list->end(), text) == list->end()) list->emplace_back(text);
-}
-
-bool HasColumn(const Expr& expr) {
-  return expr.op == Op::kColumn ||
-         std::any_of(expr.args.begin(), expr.args.end(), [](const ExprPtr& arg) { return HasColumn(*arg); });
-}
-
-// Over the tree as parsed: function names are still those that were written.
-void FindLossy(const Expr& expr, std::vector<std::string>* found) {
-  if (expr.op == Op::kCall) {
-    const auto lossy = LossyCalls().find(expr.text);
-    if (lossy != LossyCalls().end()) AddOnce(lossy->second, found);
-    const auto parts =
-        std::count_if(expr.args.begin(), expr.args.end(), [](const ExprPtr& arg) { return HasColumn(*arg); });
-    if (expr.text == "CONCAT" && parts > 1) AddOnce("CONCAT does not tell where one column ends", found);
-  }
-  AddOnce(LossyOperator(expr.op), found);
-  for (const ExprPtr& arg : expr.args) FindLossy(*arg, found);
 }
 
 // True when the column stands outside LOWER and UPPER somewhere.
@@ -149,6 +79,11 @@ class Explainer {
         whole_(schema_.columns.size()) {}
 
   MappingExplanation Run() {
+    if (auto charsets = ContentCharsets::Of(config_, schema_); charsets.ok()) {
+      charsets_ = std::move(charsets).value();
+    } else {
+      Problem(charsets.status().message());
+    }
     for (const auto& [name, text] : config_.columns) {
       if (store::MessageColumnIndex(name) == std::string_view::npos) {
         Problem("columns." + name + ": the target table has no such column");
@@ -182,6 +117,7 @@ class Explainer {
     types.notes = notes;
     types.rules = context_.rules.get();
     types.flavour = context_.flavour;
+    types.charsets = &charsets_;
     return types;
   }
 
@@ -197,9 +133,20 @@ class Explainer {
     column.expression = column.is_default ? target.default_sql : named->second;
     std::vector<bool> used(schema_.columns.size());
     const TypeContext types = Types(column.expression, &used, &column.risks);
-    const auto compiled = TargetExpression::Compile(types, target);
+    auto compiled = TargetExpression::Compile(types, target);
     if (!compiled.ok()) return Problem("columns." + target.name + ": " + compiled.status().message());
+    Replacement(target.name, &*compiled, &column, &used);
     Finish(std::move(column), used);
+  }
+
+  void Replacement(const std::string& name, TargetExpression* compiled, ColumnExplanation* column,
+                   std::vector<bool>* used) {
+    const auto named = std::find_if(config_.bad_values.begin(), config_.bad_values.end(),
+                                    [&](const auto& replacement) { return replacement.first == name; });
+    if (named == config_.bad_values.end()) return;
+    const base::Status status = compiled->SetReplacement(Types(named->second, used, nullptr), column->expression);
+    if (!status.ok()) return Problem("bad_values." + name + ": " + status.message());
+    column->risks.push_back("a bad value becomes " + named->second + " (counted)");
   }
 
   void Where() {
@@ -238,6 +185,7 @@ class Explainer {
   const MappingConfig& config_;
   const mysql::TableSchema& schema_;
   const TableContext& context_;
+  ContentCharsets charsets_;
   std::vector<bool> used_;
   std::vector<bool> whole_;
   std::set<std::size_t> key_;

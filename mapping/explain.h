@@ -2,12 +2,9 @@
 // why no two legacy rows can become one. Finds all problems, where TableMapper::Compile stops at the first.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/status.h"
 #include "mapping/config.h"
 #include "mapping/table_mapper.h"
 

@@ -188,9 +188,7 @@ constexpr Function kOperators[] = {
      "of times and of text as the servers print dates", "CAST('2024-03-01' AS DATE)", "2024-03-01",
      "Other forms of text are bad values."},
     {"CONVERT USING", Op::kColumnBytes, 0, 0, FunctionGroup::kCasts, "CAST(CONVERT(column USING charset) AS BINARY)",
-     "the bytes as stored; charset must be that of the column. For latin1 that holds UTF-8: CONVERT(CAST(CONVERT(c "
-     "USING latin1) AS BINARY) USING utf8mb4)",
-     "", "", ""},
+     "the bytes as stored; charset must be that of the column", "", "", ""},
     {"TRIM", Op::kTrim, 0, 0, FunctionGroup::kText, "TRIM([[BOTH|LEADING|TRAILING] part FROM] s)",
      "without spaces, or part, at both ends or one", "TRIM(LEADING '0' FROM '0070')", "70", ""},
     {"INTERVAL", Op::kAddInterval, 0, 0, FunctionGroup::kTime,

@@ -109,9 +109,11 @@ bool CharsetEncoder::Append(std::string_view utf8, std::string* out) const {
   return true;
 }
 
-Undoer::Undoer(const mysql::TableSchema& schema) : schema_(schema) {
-  for (const mysql::Column& column : schema.columns) {
-    encoders_.emplace_back(column.is_text() ? std::string_view(column.charset) : std::string_view());
+Undoer::Undoer(const mysql::TableSchema& schema, const ContentCharsets& charsets) : schema_(schema) {
+  for (std::size_t i = 0; i < schema.columns.size(); ++i) {
+    const mysql::Column& column = schema.columns[i];
+    const std::string_view own = column.is_text() ? std::string_view(column.charset) : std::string_view();
+    encoders_.emplace_back(charsets.At(i).empty() ? own : charsets.At(i));
   }
 }
 
@@ -193,7 +195,9 @@ bool Undoer::UndoNumber(const Expr& expr, Known value, StringPool& pool, std::ve
     case Op::kBitNot: value.number = Rewrapped(first.type, ~value.number & (kTwoTo64 - 1)); break;
     case Op::kNegate: value.number = -value.number; break;
     case Op::kToSigned:
-    case Op::kToUnsigned: value.number = Rewrapped(first.type, value.number); break;
+    case Op::kToUnsigned:
+      if (value.number < first.type.min || value.number > first.type.max) return false;
+      break;
     default: {
       const Expr& second = *expr.args[1];
       if (!IsLiteral(first) && !IsLiteral(second)) {  // packed

@@ -39,7 +39,7 @@ class CharsetEncoder {
 // Carries values back into columns.
 class Undoer {
  public:
-  explicit Undoer(const mysql::TableSchema& schema);
+  Undoer(const mysql::TableSchema& schema, const ContentCharsets& charsets);
 
   // What the column selects (mysql::SelectItem), for those that `expr`'s value tells; others stay as they are. False
   // when the value is none that the expression gives for any row.

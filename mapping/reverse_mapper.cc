@@ -41,6 +41,7 @@ struct ReverseMapper::Impl {
 
   MappingConfig config;
   TableContext context;
+  ContentCharsets charsets;
   std::vector<std::size_t> key;
   std::vector<Target> targets;
   std::vector<ColumnReverse> columns;
@@ -60,11 +61,16 @@ Status ReverseMapper::Impl::CompileTargets(std::vector<std::string>* known_from,
   std::vector<std::string> notes;
   for (const auto& [name, text] : config.columns) {
     const std::size_t index = store::MessageColumnIndex(name);
-    TypeContext types{text,  &context.schema, config.origin,       context.table_ordinal,
-                      &used, &notes,          context.rules.get(), context.flavour};
+    TypeContext types{text,     &context.schema, config.origin,       context.table_ordinal,
+                      &used,    &notes,          context.rules.get(), context.flavour,
+                      &charsets};
     auto compiled = TargetExpression::Compile(types, store::MessageColumns()[index]);
     if (!compiled.ok()) return compiled.status();
-    Analyse(compiled->expr(), "", known_from, reasons, name);
+    const bool replaces = std::any_of(config.bad_values.begin(), config.bad_values.end(),
+                                      [&, &column = name](const auto& one) { return one.first == column; });
+    Analyse(compiled->expr(), replaces ? name + ": something else may stand for a bad value" : "", known_from, reasons,
+            name);
+    if (replaces) continue;
     targets.push_back({index, std::move(compiled).value()});
   }
   return base::Ok();
@@ -79,6 +85,7 @@ base::Result<std::unique_ptr<ReverseMapper>> ReverseMapper::Compile(const Mappin
   auto impl = std::make_unique<Impl>();
   impl->config = config;
   impl->context = context;
+  SL_ASSIGN(impl->charsets, ContentCharsets::Of(config, context.schema));
   impl->key.assign(forward->key_columns().begin(), forward->key_columns().end());
   const std::size_t count = context.schema.columns.size();
   std::vector<std::string> known_from(count);
@@ -91,7 +98,7 @@ base::Result<std::unique_ptr<ReverseMapper>> ReverseMapper::Compile(const Mappin
     ColumnReverse& reverse = impl->columns.emplace_back(ColumnReverse{column.name, !known_from[i].empty(), ""});
     reverse.how = reverse.inverts ? known_from[i] : reasons[i].empty() ? "no target column holds it" : reasons[i];
   }
-  impl->undoer = std::make_unique<Undoer>(impl->context.schema);
+  impl->undoer = std::make_unique<Undoer>(impl->context.schema, impl->charsets);
   return std::unique_ptr<ReverseMapper>(new ReverseMapper(std::move(impl)));
 }
 

@@ -107,6 +107,8 @@ class Writer {
  public:
   explicit Writer(const SqlContext& context) : c_(context) {}
 
+  std::string Equal(const Expr& a, const Expr& b) const { return Compare("=", a, b); }
+
   std::string Write(const Expr& expr) const {
     switch (expr.op) {
       case Op::kColumn: return Column(expr);
@@ -263,6 +265,11 @@ class Writer {
         if (column.is_integer() && column.column_type.find("zerofill") == std::string::npos) return name;
         return "CAST(" + name + " AS UNSIGNED)";
       case Kind::kText:
+        if (const std::string_view content = c_.Content(expr.column); !content.empty()) {
+          const std::string bytes = "CAST(" + name + " AS BINARY)";
+          if (FindCharset(content) == Charset::kUtf8) return AsText(bytes);
+          return AsText(fmt::format("CONVERT({} USING {})", bytes, content));
+        }
         if (column.is_text() && column.charset == "utf8mb4") return Collated(name);
         return AsText(name);
       case Kind::kJson: return CastToText(name);
@@ -373,5 +380,7 @@ class Writer {
 }  // namespace
 
 std::string ToSql(const SqlContext& context, const Expr& expr) { return Writer(context).Write(expr); }
+
+std::string EqualSql(const SqlContext& context, const Expr& a, const Expr& b) { return Writer(context).Equal(a, b); }
 
 }  // namespace shardlift::mapping

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "mapping/ast.h"
+#include "mapping/column_reader.h"
 #include "mysql/position.h"
 #include "mysql/schema.h"
 
@@ -17,9 +19,15 @@ namespace shardlift::mapping {
 struct SqlContext {
   const mysql::TableSchema* schema = nullptr;
   mysql::Flavour flavour = mysql::Flavour::kMySql;
+  const ContentCharsets* charsets = nullptr;  // none: every column holds what it says
+  std::string_view Content(std::size_t column) const {
+    return charsets == nullptr ? std::string_view() : charsets->At(column);
+  }
 };
 
 // An expression without need of parentheses around it.
 std::string ToSql(const SqlContext& context, const Expr& expr);
+// a = b, as the expressions compare.
+std::string EqualSql(const SqlContext& context, const Expr& a, const Expr& b);
 
 }  // namespace shardlift::mapping

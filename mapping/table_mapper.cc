@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mapping/eval.h"
+#include "mapping/lossy.h"
 #include "mapping/owner_key.h"
 #include "mapping/parser.h"
 #include "mapping/target_column.h"
@@ -69,6 +70,7 @@ struct TableMapper::Impl {
 
   MappingConfig config;
   TableContext context;
+  ContentCharsets charsets;
   std::vector<std::size_t> key;
   std::vector<ColumnReader> readers;
   std::vector<Column> columns;  // named ones and defaults, in table order
@@ -86,8 +88,10 @@ struct TableMapper::Impl {
   Status CheckNumbers() const;
   Status CompileKey();
   Status CheckTargets() const;
+  Status CheckReplacements() const;
   Status CompileColumns(std::vector<bool>* used);
   Status CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used);
+  Status CompileReplacement(const std::string& name, std::string_view own_text, std::vector<bool>* used);
   Status CompileWhere(std::vector<bool>* used);
   void NoteBuckets();
   Status CheckUnmapped(std::vector<bool> used) const;
@@ -147,20 +151,51 @@ Status TableMapper::Impl::CheckTargets() const {
   return base::Ok();
 }
 
+Status TableMapper::Impl::CheckReplacements() const {
+  for (std::size_t i = 0; i < config.bad_values.size(); ++i) {
+    const std::string& name = config.bad_values[i].first;
+    const auto is_it = [&](const auto& column) { return column.first == name; };
+    if (std::none_of(config.columns.begin(), config.columns.end(), is_it)) {
+      return Error("bad_values." + name, "\"columns\" has no such column");
+    }
+    if (std::any_of(config.bad_values.begin(), config.bad_values.begin() + static_cast<std::ptrdiff_t>(i), is_it)) {
+      return Error("bad_values." + name, "this column is there twice");
+    }
+  }
+  return base::Ok();
+}
+
 Status TableMapper::Impl::CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used) {
   std::size_t target = store::MessageColumnIndex(name);
   std::vector<std::string> found;
-  TypeContext types{text, &context.schema, config.origin,       context.table_ordinal,
-                    used, &found,          context.rules.get(), context.flavour};
+  TypeContext types{text,     &context.schema, config.origin,       context.table_ordinal,
+                    used,     &found,          context.rules.get(), context.flavour,
+                    &charsets};
   auto compiled = TargetExpression::Compile(types, store::MessageColumns()[target]);
   if (!compiled.ok()) return Error("columns." + name, compiled.status().message());
   columns.push_back({target, std::move(compiled).value()});
+  if (const auto parsed = Parse(text); parsed.ok()) FindLossy(**parsed, &found);
   for (const std::string& note : found) notes.push_back("columns." + name + ": " + note);
+  return CompileReplacement(name, text, used);
+}
+
+Status TableMapper::Impl::CompileReplacement(const std::string& name, std::string_view own_text,
+                                             std::vector<bool>* used) {
+  for (const auto& [column, text] : config.bad_values) {
+    if (column != name) continue;
+    const TypeContext types{text,     &context.schema, config.origin,       context.table_ordinal,
+                            used,     nullptr,         context.rules.get(), context.flavour,
+                            &charsets};
+    const Status status = columns.back().expression.SetReplacement(types, own_text);
+    if (!status.ok()) return Error("bad_values." + name, status.message());
+    notes.push_back("bad_values." + name + ": a bad value becomes " + text + " (counted)");
+  }
   return base::Ok();
 }
 
 Status TableMapper::Impl::CompileColumns(std::vector<bool>* used) {
   SL_TRY(CheckTargets());
+  SL_TRY(CheckReplacements());
   for (const store::TargetColumn& target : store::MessageColumns()) {
     if (IsFilledByTheTool(target.name)) continue;
     auto named = std::find_if(config.columns.begin(), config.columns.end(),
@@ -193,8 +228,8 @@ void TableMapper::Impl::NoteBuckets() {
 Status TableMapper::Impl::CompileWhere(std::vector<bool>* used) {
   if (config.where.empty()) return base::Ok();
   std::vector<std::string> found;
-  TypeContext types{config.where, &context.schema, config.origin,       context.table_ordinal,
-                    used,         &found,          context.rules.get(), context.flavour};
+  TypeContext types{config.where,        &context.schema, config.origin, context.table_ordinal, used, &found,
+                    context.rules.get(), context.flavour, &charsets};
   auto parsed = Parse(config.where);
   if (!parsed.ok()) return Error("where", parsed.status().message());
   where = std::move(parsed).value();
@@ -220,7 +255,7 @@ Status TableMapper::Impl::CheckUnmapped(std::vector<bool> used) const {
 }
 
 void TableMapper::Impl::WriteSql() {
-  SqlContext writer{&context.schema, context.flavour};
+  SqlContext writer{&context.schema, context.flavour, &charsets};
   sql.columns.resize(store::MessageColumns().size());
   for (const Column& column : columns) sql.columns[column.target] = column.expression.Sql(writer);
   sql.owner_key = OwnerKeySql(context.schema, key);
@@ -253,9 +288,13 @@ Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, 
   fields.assign(store::MessageColumns().size(), Val());
   for (const Column& column : columns) {
     const char* reason = "";
-    if (!column.expression.Eval(evaluator, scratch.pool, &fields[column.target], &reason)) {
+    bool replaced = false;
+    if (!column.expression.Eval(evaluator, scratch.pool, &fields[column.target], &reason, &replaced)) {
+      out->bad_column = static_cast<int>(column.target);
       return BadValue(store::MessageColumns()[column.target].name, evaluator, reason);
     }
+    if (replaced) out->replaced.push_back(static_cast<std::uint16_t>(column.target));
+    if (evaluator.TakeLossy()) out->lossy.push_back(static_cast<std::uint16_t>(column.target));
   }
   out->bucket = context.rules->BucketOf({static_cast<std::uint32_t>(fields[Index().account_type].bits),
                                          fields[Index().account_key].bytes,
@@ -282,28 +321,37 @@ base::Result<std::unique_ptr<TableMapper>> TableMapper::Compile(const MappingCon
   impl->origin_text = std::to_string(config.origin);
   impl->ordinal_text = std::to_string(context.table_ordinal);
   SL_TRY(impl->CheckNumbers());
+  auto charsets = ContentCharsets::Of(config, context.schema);
+  if (!charsets.ok()) return impl->Error("", charsets.status().message());
+  impl->charsets = std::move(charsets).value();
   SL_TRY(impl->CompileKey());
   std::vector<bool> used(context.schema.columns.size());
   SL_TRY(impl->CompileColumns(&used));
   impl->NoteBuckets();
   SL_TRY(impl->CompileWhere(&used));
   SL_TRY(impl->CheckUnmapped(used));
-  for (const mysql::Column& column : impl->context.schema.columns) impl->readers.emplace_back(column);
+  for (std::size_t i = 0; i < context.schema.columns.size(); ++i) {
+    impl->readers.emplace_back(context.schema.columns[i], impl->charsets.At(i));
+  }
   impl->WriteSql();
   return std::unique_ptr<TableMapper>(new TableMapper(std::move(impl)));
 }
 
 Status TableMapper::Map(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const {
-  SL_TRY(OwnerKey(row, &out->owner_key));
-  scratch.pool.Reset();
   out->kept = false;
   out->bucket = 0;
   out->fields.clear();
+  out->replaced.clear();
+  out->lossy.clear();
+  out->bad_column = -1;
+  SL_TRY(OwnerKey(row, &out->owner_key));
+  scratch.pool.Reset();
   Evaluator evaluator(row, impl_->readers, scratch.pool, impl_->context.flavour == mysql::Flavour::kMariaDb);
   if (impl_->where != nullptr) {
     Val holds;
     if (!evaluator.EvalCondition(*impl_->where, &holds)) return impl_->BadValue("where", evaluator, evaluator.reason());
     if (holds.null || holds.bits == 0) return base::Ok();
+    evaluator.TakeLossy();
   }
   SL_TRY(impl_->MapColumns(evaluator, scratch, out));
   out->kept = true;

@@ -31,6 +31,10 @@ struct MappedRow {
   std::uint32_t bucket = 0;
   std::string owner_key;  // the canonical legacy key (docs/formats.md)
   std::string fields;     // packed: per column u32 little-endian length (kNullField for NULL), then the bytes
+  // Target columns, as indexes of store::MessageColumns(), for the counters.
+  std::vector<std::uint16_t> replaced;  // whose bad value gave way to what the mapping names in "bad_values"
+  std::vector<std::uint16_t> lossy;     // whose expression left away a part of a value
+  int bad_column = -1;                  // after kBadValue: whose value was bad; -1: the owner key's or the condition's
 };
 inline constexpr std::uint32_t kNullField = 0xFFFFFFFFu;
 
@@ -78,8 +82,9 @@ class TableMapper {
   static base::Result<std::unique_ptr<TableMapper>> Compile(const MappingConfig& config, const TableContext& context);
   ~TableMapper();
 
-  // kBadValue: a value of this row does not fit (message names the target column and the reason, no data); only
-  // owner_key of `out` is set. kRefused: a column that the mapping needs is absent from the row image.
+  // kBadValue: a value of this row does not fit and has no replacement (message names the target column and the reason,
+  // no data); only owner_key and bad_column of `out` are set. kRefused: a column that the mapping needs is absent from
+  // the row image.
   base::Status Map(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const;
   // The owner key alone; the key columns must be present in `row`.
   base::Status OwnerKey(std::span<const mysql::Value> row, std::string* out) const;

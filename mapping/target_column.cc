@@ -1,6 +1,10 @@
 #include "mapping/target_column.h"
 
+#include <fmt/format.h>
+
+#include "base/check.h"
 #include "mapping/expression_error.h"
+#include "mapping/good_value_sql.h"
 #include "mapping/json_check.h"
 #include "mapping/parser.h"
 
@@ -80,7 +84,36 @@ base::Result<TargetExpression> TargetExpression::Compile(const TypeContext& cont
   return made;
 }
 
-bool TargetExpression::Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const {
+Status TargetExpression::SetReplacement(const TypeContext& context, std::string_view own_text) {
+  std::vector<std::string> notes;  // what would be checked at run time is an error here
+  TypeContext types = context;
+  types.notes = &notes;
+  SL_ASSIGN(TargetExpression replacement, Compile(types, *target_));
+  const SqlContext sql{context.schema, context.flavour, context.charsets};
+  const auto good = replacement.GoodSql(sql, context.text);
+  if (!good.ok() || !good->empty()) {
+    return ExpressionError(context.text, 0,
+                           "this takes a bad value's place and may be a bad value itself; write a literal, or what "
+                           "fits the column for every row");
+  }
+  SL_ASSIGN(const std::string own_good, GoodSql(sql, own_text));
+  if (own_good.empty()) {
+    return ExpressionError(own_text, 0, "this is never a bad value; leave the column out of \"bad_values\"");
+  }
+  replacement_ = std::make_unique<TargetExpression>(std::move(replacement));
+  return base::Ok();
+}
+
+bool TargetExpression::Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason,
+                            bool* replaced) const {
+  *replaced = false;
+  if (EvalOwn(evaluator, pool, out, reason)) return true;
+  if (replacement_ == nullptr || evaluator.absent_column() >= 0) return false;
+  *replaced = true;
+  return replacement_->EvalOwn(evaluator, pool, out, reason);
+}
+
+bool TargetExpression::EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const {
   if (!constant_.empty()) {
     *out = {false, expr_->number, constant_};
     return true;
@@ -114,7 +147,36 @@ bool TargetExpression::Eval(Evaluator& evaluator, StringPool& pool, Val* out, co
   return out->bytes.size() <= target_->limit;
 }
 
+base::Result<std::string> TargetExpression::GoodSql(const SqlContext& context, std::string_view text) const {
+  SL_ASSIGN(const std::string inside, GoodValueSql(context, text, *expr_));
+  const Type& type = expr_->type;
+  if (type.kind == Kind::kNull) return inside;
+  const std::string value = ToSql(context, *expr_);
+  std::string fits;
+  const bool is_text = target_->kind == TargetKind::kBinary || target_->kind == TargetKind::kJson;
+  if (target_->kind == TargetKind::kUnsigned && (type.min < 0 || type.max > Int128{target_->limit})) {
+    fits = fmt::format("{} BETWEEN 0 AND {}", value, target_->limit);
+  }
+  if (is_text && type.bytes_max > target_->limit) fits = fmt::format("LENGTH({}) <= {}", value, target_->limit);
+  if (target_->kind == TargetKind::kJson && type.kind == Kind::kText) {
+    fits = fmt::format("{}{}JSON_VALID({})", fits, fits.empty() ? "" : " AND ", value);
+  }
+  if (type.nullable && !target_->nullable) {
+    fits = fits.empty() ? value + " IS NOT NULL" : "COALESCE(" + fits + ", 0)";
+  } else if (!fits.empty()) {
+    fits = "COALESCE(" + fits + ", 1)";
+  }
+  return BothGood(inside, fits);
+}
+
 std::string TargetExpression::Sql(const SqlContext& context) const {
+  if (replacement_ == nullptr) return OwnSql(context);
+  const auto good = GoodSql(context, {});
+  SL_CHECK(good.ok());  // SetReplacement saw to it
+  return fmt::format("(CASE WHEN {} THEN {} ELSE {} END)", *good, OwnSql(context), replacement_->OwnSql(context));
+}
+
+std::string TargetExpression::OwnSql(const SqlContext& context) const {
   std::string sql = ToSql(context, *expr_);
   bool is_time = target_->kind == TargetKind::kDateTime6 && expr_->type.kind != Kind::kNull;
   return is_time ? "CAST(" + sql + " AS CHAR CHARACTER SET utf8mb4)" : sql;

@@ -1,9 +1,9 @@
 // One target column of a mapping: its expression, brought to the column's type. Internal to mapping/.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/status.h"
 #include "mapping/ast.h"
@@ -18,18 +18,26 @@ class TargetExpression {
  public:
   // Parses, checks and converts `context.text`; kUsage with a caret. Notes go to context.notes.
   static base::Result<TargetExpression> Compile(const TypeContext& context, const store::TargetColumn& target);
+  // Gives the column an expression (`context.text`) for where this one's value is a bad one. kUsage when that one may
+  // have a bad value itself, or when no SQL can tell the bad values of this one (`own_text`, for the caret).
+  base::Status SetReplacement(const TypeContext& context, std::string_view own_text);
 
   // False for a bad value; evaluator.reason() or `reason` says why. The bytes are what the column holds.
-  bool Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const;
+  bool Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason, bool* replaced) const;
   std::string Sql(const SqlContext& context) const;
   const Expr& expr() const { return *expr_; }
 
  private:
   TargetExpression(const store::TargetColumn& target, ExprPtr expr) : target_(&target), expr_(std::move(expr)) {}
+  bool EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const;
+  std::string OwnSql(const SqlContext& context) const;
+  // The condition in SQL that this one's value is no bad value; empty when it never is.
+  base::Result<std::string> GoodSql(const SqlContext& context, std::string_view text) const;
 
   const store::TargetColumn* target_;
   ExprPtr expr_;
   std::string constant_;  // the text of an integer literal; empty for anything else
+  std::unique_ptr<TargetExpression> replacement_;
 };
 
 }  // namespace shardlift::mapping

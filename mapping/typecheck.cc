@@ -16,10 +16,6 @@ using base::Status;
 
 namespace {
 
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
-
 bool IsComparison(Op op) { return op >= Op::kEqual && op <= Op::kNullSafeEqual; }
 bool IsTemporal(Kind kind) { return kind == Kind::kDateTime || kind == Kind::kDate; }
 
@@ -208,11 +204,13 @@ Status TypeChecker::Column(Expr* expr) {
   expr->column = static_cast<std::size_t>(index);
   (*c_.used)[expr->column] = true;
   const mysql::Column& column = c_.schema->columns[expr->column];
-  auto type = ColumnTypeOf(column);
+  const std::string_view content = c_.Content(expr->column);
+  auto type = ColumnTypeOf(column, content);
   if (!type.ok()) return Error(*expr, type.status().message());
   expr->type = *type;
-  if (column.is_text() && !IsPassThrough(FindCharset(column.charset))) {
-    Note(column.name + ": " + column.charset + " bytes without a character are bad values (checked at run time)");
+  const std::string charset = content.empty() ? column.charset : std::string(content);
+  if (!content.empty() || (column.is_text() && !IsPassThrough(FindCharset(charset)))) {
+    Note(column.name + ": " + charset + " bytes without a character are bad values (checked at run time)");
   }
   return base::Ok();
 }

@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "mapping/ast.h"
+#include "mapping/column_reader.h"
 #include "mysql/position.h"
 #include "mysql/schema.h"
 #include "store/router.h"
@@ -26,6 +27,10 @@ struct TypeContext {
   std::vector<std::string>* notes = nullptr;  // what is checked at run time or may lose something
   const store::BucketRules* rules = nullptr;  // for BUCKET; must outlive the expression
   mysql::Flavour flavour = mysql::Flavour::kMySql;
+  const ContentCharsets* charsets = nullptr;  // none: every column holds what it says
+  std::string_view Content(std::size_t column) const {
+    return charsets == nullptr ? std::string_view() : charsets->At(column);
+  }
 };
 
 // Resolves names, types every node, replaces kCall, inserts conversions. kUsage with a caret.
@@ -34,7 +39,8 @@ base::Status Typecheck(const TypeContext& context, ExprPtr* expr);
 base::Status TypecheckCondition(const TypeContext& context, ExprPtr* expr);
 
 // The type of a column; kUsage text without caret when values of the column cannot be used in expressions.
-base::Result<Type> ColumnTypeOf(const mysql::Column& column);
+// `content`: the character set that its bytes are in, "" for its own.
+base::Result<Type> ColumnTypeOf(const mysql::Column& column, std::string_view content = {});
 
 // For messages: "a number", "text", ...
 std::string_view KindName(Kind kind);

@@ -1,6 +1,5 @@
 // Types of branches: CASE, COALESCE, NULLIF.
 #include <algorithm>
-#include <limits>
 
 #include "mapping/decimal.h"
 #include "mapping/typecheck.h"
@@ -11,10 +10,7 @@ using base::Status;
 
 namespace {
 
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
 constexpr unsigned kServerDigitsMax = 65;
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
 

@@ -1,6 +1,4 @@
 // Types of casts.
-#include <limits>
-
 #include "mapping/charset.h"
 #include "mapping/datetime.h"
 #include "mapping/decimal.h"
@@ -9,14 +7,6 @@
 namespace shardlift::mapping {
 
 using base::Status;
-
-namespace {
-
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
-
-}  // namespace
 
 Status TypeChecker::Cast(ExprPtr* slot) {
   Expr* expr = slot->get();
@@ -55,13 +45,15 @@ Status TypeChecker::CastToInteger(Expr* expr) {
       SetInteger(&expr->type, is_unsigned, kSignedMin, kUnsignedMax);
       return base::Ok();
     case Kind::kInt: {
-      bool fits = is_unsigned ? from.min >= 0 : from.max <= kSignedMax;
-      SetInteger(&expr->type, is_unsigned, fits ? from.min : kSignedMin, fits ? from.max : kUnsignedMax);
+      if (is_unsigned ? from.min < 0 : from.max > kSignedMax) {
+        Note("CAST: numbers out of the range of SIGNED or UNSIGNED are bad values (checked at run time)");
+      }
+      SetInteger(&expr->type, is_unsigned, from.min, from.max);
       return base::Ok();
     }
     case Kind::kDecimal:
       if (from.precision > kDecimalDigitsMax) return TooManyDigits(*expr, from.precision);
-      if (from.fraction > 0) Note("CAST of a DECIMAL to an integer rounds");
+      if (from.fraction > 0) Note("CAST of a DECIMAL to an integer rounds (counted)");
       SetInteger(&expr->type, is_unsigned, kSignedMin, kUnsignedMax);
       return base::Ok();
     default: return Error(*expr, "cannot CAST " + std::string(KindName(from.kind)) + " to a number");
@@ -76,10 +68,13 @@ Status TypeChecker::CastToDecimal(Expr* expr) {
   if (from.kind == Kind::kDecimal && from.precision > kDecimalDigitsMax) return TooManyDigits(*expr, from.precision);
   Type& type = expr->type;
   if (from.kind == Kind::kText) {
-    Note("CAST of text to DECIMAL: other text than decimal digits is a bad value (checked at run time)");
+    Note(
+        "CAST of text to DECIMAL: other text than decimal digits is a bad value (checked at run time); more digits "
+        "behind the point than " +
+        std::to_string(type.fraction) + " are rounded (counted)");
   } else {
     if (from.fraction > type.fraction) {
-      Note("CAST to DECIMAL rounds to " + std::to_string(type.fraction) + " digits behind the point");
+      Note("CAST to DECIMAL rounds to " + std::to_string(type.fraction) + " digits behind the point (counted)");
     }
     if (DecimalPrecision(from) - from.fraction > static_cast<unsigned>(type.precision - type.fraction)) {
       Note("CAST to DECIMAL: numbers that do not fit are bad values (checked at run time)");

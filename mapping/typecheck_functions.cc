@@ -247,7 +247,8 @@ Status TypeChecker::StringFunction(Expr* expr) {
   const Type& a = expr->args[0]->type;
   if (const Expr& s = *expr->args[0]; expr->op == Op::kLength && s.op == Op::kColumn) {
     const mysql::Column& column = c_.schema->columns[s.column];
-    if (column.is_text() && !column.charset.starts_with("utf8") && column.charset != "ascii") {
+    const bool is_own = column.is_text() && c_.Content(s.column).empty();
+    if (is_own && !column.charset.starts_with("utf8") && column.charset != "ascii") {
       Note("LENGTH counts the bytes of " + column.name + " as UTF-8, not as " + column.charset);
     }
   }

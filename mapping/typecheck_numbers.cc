@@ -1,6 +1,5 @@
 // Types of numbers: arithmetic on integers and DECIMAL, bits, ABS to TRUNCATE.
 #include <algorithm>
-#include <limits>
 
 #include "mapping/decimal.h"
 #include "mapping/typecheck.h"
@@ -11,9 +10,6 @@ using base::Status;
 
 namespace {
 
-constexpr Int128 kSignedMin = std::numeric_limits<std::int64_t>::min();
-constexpr Int128 kSignedMax = std::numeric_limits<std::int64_t>::max();
-constexpr Int128 kUnsignedMax = std::numeric_limits<std::uint64_t>::max();
 constexpr unsigned kIntegerDigits = 18;  // always fit in 64 bits
 constexpr unsigned kDivisionDigits = 4;
 

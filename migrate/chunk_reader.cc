@@ -288,9 +288,11 @@ Status ChunkReader::TakeRow(const ChunkWindow& window, const mysql::TableSchema&
     std::string key;
     SL_TRY(mapper.OwnerKey(values_, &key));
     data->dead_letters.push_back({MakeOwnerId(origin, window.table->ordinal, key), kBadValue, status.message()});
+    data->values.CountSetAside(mapped_);
     return base::Ok();
   }
   SL_TRY(status);
+  data->values.CountRow(mapped_);
   if (!mapped_.kept) {
     ++data->rows_left_behind;
     return base::Ok();

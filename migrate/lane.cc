@@ -193,6 +193,7 @@ Status Lane::TryTransaction(const Step& step, bool careful) {
   std::vector<DeadLetter> dead_letters;
   SL_TRY(WriteRows(step, careful, &dead_letters));
   if (!dead_letters.empty()) {
+    SL_TRY(CheckRejected(dead_letters));
     const std::string position = step.batch->applied ? step.batch->applied->ToText() : "";
     SL_TRY(writer_->WriteDeadLetters(source_name_, position, dead_letters));
   }
@@ -299,49 +300,6 @@ Status Lane::Connect() {
   const std::uint64_t now = ToNumber(uptime.rows.at(0).at(0));
   server_start_seconds_ = status.rows.empty() ? 0 : now - ToNumber(status.rows[0].at(1));
   return LoadDeadLetters();
-}
-
-Status Lane::LoadDeadLetters() {
-  SL_ASSIGN(auto letters,
-            session_->Query(fmt::format("SELECT owner_origin, owner_table, owner_key, reason FROM sl_dead_letter WHERE "
-                                        "source = {}",
-                                        session_->Quote(source_name_)),
-                            "read dead letters"));
-  const std::lock_guard lock(mutex_);
-  open_dead_letters_.clear();
-  open_conflicts_.clear();
-  for (const auto& row : letters.rows) {
-    std::string id = MakeOwnerId(static_cast<std::uint32_t>(ToNumber(row[0])),
-                                 static_cast<std::uint32_t>(ToNumber(row[1])), *row[2]);
-    if (row[3] == kConflict) open_conflicts_.insert(id);
-    open_dead_letters_.insert(std::move(id));
-  }
-  return base::Ok();
-}
-
-Status Lane::ClearSuperseded(const std::vector<std::string_view>& owner_ids) {
-  if (owner_ids.empty()) return base::Ok();
-  superseded_.assign(owner_ids.begin(), owner_ids.end());
-  return writer_->ClearDeadLetters(owner_ids);
-}
-
-// After the commit.
-void Lane::RememberDeadLetters(const std::vector<DeadLetter>& written) {
-  if (written.empty() && superseded_.empty()) return;
-  const std::lock_guard lock(mutex_);
-  for (const std::string& id : superseded_) {
-    open_dead_letters_.erase(id);
-    open_conflicts_.erase(id);
-  }
-  for (const DeadLetter& letter : written) {
-    open_dead_letters_.insert(letter.owner_id);
-    if (letter.reason == kConflict) open_conflicts_.insert(letter.owner_id);
-  }
-}
-
-std::vector<std::string> Lane::OpenConflicts() {
-  const std::lock_guard lock(mutex_);
-  return {open_conflicts_.begin(), open_conflicts_.end()};
 }
 
 Result<bool> Lane::RecoverOutcome() {

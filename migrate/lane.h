@@ -63,6 +63,7 @@ class Lane {
   base::Status RunBatch(const LaneBatch& batch);
   base::Status RunStep(const Step& step);
   base::Status TryTransaction(const Step& step, bool careful);
+  base::Status CheckRejected(const std::vector<DeadLetter>& dead_letters) const;
   base::Status WriteRows(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
   base::Status WriteOwners(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
   base::Status WriteChunk(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);

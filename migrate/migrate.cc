@@ -148,7 +148,18 @@ MigrateSummary Summarise(const RunState& state) {
   summary.chunks_merged = state.chunks_merged;
   summary.chunks_voided = state.chunks_voided;
   summary.rows_dropped_by_windows = state.rows_dropped_by_windows;
+  summary.values = state.value_counts();
   return summary;
+}
+
+void EmitValueCounts(const RunState& state) {
+  for (const ValueCount& one : state.value_counts()) {
+    base::EmitEvent("values", {{"mapping", one.mapping},
+                               {"column", one.column},
+                               {"replaced", static_cast<std::int64_t>(one.counts.replaced)},
+                               {"lossy", static_cast<std::int64_t>(one.counts.lossy)},
+                               {"set_aside", static_cast<std::int64_t>(one.counts.set_aside)}});
+  }
 }
 
 // A server that went away takes the run with it, but nothing that was done.
@@ -177,6 +188,7 @@ Result<MigrateSummary> RunMigrate(const job::JobConfig& config, const MigrateOpt
   Status ended = watch.Run();
   for (const auto& pipeline : pipelines) pipeline->RequestStop();
   for (const auto& pipeline : pipelines) pipeline->Join();
+  EmitValueCounts(state);
   if (state.aborted()) return WithRemedy(state.failure());
   SL_TRY(ended);
   MigrateSummary summary = Summarise(state);

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "job/config.h"
+#include "migrate/value_counts.h"
 
 namespace shardlift::migrate {
 
@@ -37,6 +38,7 @@ struct MigrateSummary {
   std::uint64_t chunks_voided = 0;
   std::uint64_t rows_dropped_by_windows = 0;
   std::uint64_t dead_letters = 0;  // open ones in the shards, conflicts included
+  std::vector<ValueCount> values;  // in this run; see value_counts.h
   bool caught_up = false;
   double seconds = 0;
 };

@@ -5,9 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <mutex>
+#include <string>
+#include <vector>
 
 #include "base/status.h"
+#include "migrate/value_counts.h"
 
 namespace shardlift::migrate {
 
@@ -27,6 +31,16 @@ class RunState {
     return failure_;
   }
 
+  void CountValues(const std::string& mapping, const ValueCounts& values) {
+    if (values.empty()) return;
+    const std::lock_guard lock(mutex_);
+    values_[mapping].Add(values);
+  }
+  std::vector<ValueCount> value_counts() const {
+    const std::lock_guard lock(mutex_);
+    return ListValueCounts(values_);
+  }
+
   std::atomic<std::uint64_t> rows_copied{0};
   std::atomic<std::uint64_t> rows_left_behind{0};
   std::atomic<std::uint64_t> changes_applied{0};
@@ -38,6 +52,7 @@ class RunState {
  private:
   mutable std::mutex mutex_;
   base::Status failure_;
+  std::map<std::string, ValueCounts> values_;  // by mapping
   std::atomic<bool> aborted_{false};
 };
 

@@ -118,16 +118,23 @@ Status SourcePipeline::HandleAfter(const binlog::CommitGroup& group, const job::
     if (group.has_xa_rows) book_->RecordXa(table.ordinal, owner);
     ClearDeadOwner(owner);
   }
+  ValueCounts values;
   Status status = table.mapper->Map(change.after, *scratch_, &mapped_);
   if (status.code() == Code::kBadValue && table.mapper->config().on_bad_value == mapping::BadValuePolicy::kDeadLetter) {
     if (!skips_[0]) {
       round_.AddDeadLetter(0, {owner, kBadValue, status.message()});
       dead_owners_.insert(owner);
+      values.CountSetAside(mapped_);
     }
+    state_->CountValues(table.mapper->config().name, values);
     return base::Ok();
   }
   if (!status.ok()) return status.WithContext("table " + table.schema().name.Text());
-  if (mapped_.kept) Put(router_.ShardOf(mapped_.bucket), owner, mapped_.fields);
+  if (!mapped_.kept) return base::Ok();
+  const std::uint32_t shard = router_.ShardOf(mapped_.bucket);
+  Put(shard, owner, mapped_.fields);
+  if (!skips_[shard]) values.CountRow(mapped_);
+  state_->CountValues(table.mapper->config().name, values);
   return base::Ok();
 }
 

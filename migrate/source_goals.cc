@@ -1,4 +1,6 @@
 // When a source's run is done: the copy is committed, the goal is passed, the lost clashes were looked at.
+#include <fmt/format.h>
+
 #include "base/events.h"
 #include "migrate/source_pipeline.h"
 
@@ -73,18 +75,46 @@ Status SourcePipeline::FindGoal() {
 // ends. False when a pass was started.
 bool SourcePipeline::ConflictsSettled(bool last_look) {
   const auto now = Clock::now();
-  if (last_look ? took_last_look_ : now < next_conflict_pass_) return true;
+  if (last_look && took_last_look_) return MayStay(OpenConflicts());
+  if (!last_look && now < next_conflict_pass_) return true;
   next_conflict_pass_ = now + kConflictPassEvery;
   took_last_look_ = last_look;
+  const std::vector<std::string> owner_ids = OpenConflicts();
+  if (!MayStay(owner_ids)) return false;
+  looked_at_ = {owner_ids.begin(), owner_ids.end()};
+  if (owner_ids.empty()) return true;
+  base::EmitEvent("reread", {{"source", name_}, {"rows", static_cast<std::int64_t>(owner_ids.size())}});
+  conflict_reader_->Start(owner_ids);
+  return false;
+}
+
+std::vector<std::string> SourcePipeline::OpenConflicts() {
   std::vector<std::string> owner_ids;
   for (const std::unique_ptr<Lane>& lane : lanes_) {
     const std::vector<std::string> open = lane->OpenConflicts();
     owner_ids.insert(owner_ids.end(), open.begin(), open.end());
   }
-  if (owner_ids.empty()) return true;
-  base::EmitEvent("reread", {{"source", name_}, {"rows", static_cast<std::int64_t>(owner_ids.size())}});
-  conflict_reader_->Start(owner_ids);
-  return false;
+  return owner_ids;
+}
+
+// A clash that is still there after both rows were read again is no matter of moments. False, and the run fails, when
+// its mapping refuses it.
+bool SourcePipeline::MayStay(const std::vector<std::string>& conflicts) {
+  for (const std::string& owner_id : conflicts) {
+    if (!looked_at_.contains(owner_id)) continue;
+    const OwnerIdParts owner = SplitOwnerId(owner_id);
+    for (const job::CatalogTable& table : catalog_.tables) {
+      const mapping::MappingConfig& mapping = table.mapper->config();
+      if (table.ordinal != owner.table_ordinal || mapping.on_conflict != mapping::ConflictPolicy::kRefuse) continue;
+      state_->Fail(Status(Code::kRefused,
+                          fmt::format("mapping {}: a row of {} wants a target key that another row has; sl_dead_letter "
+                                      "in the shards names both its owner and why. Correct one of the two at the "
+                                      "source, or give them different keys",
+                                      mapping.name, table.schema().name.Text())));
+      return false;
+    }
+  }
+  return true;
 }
 
 Status SourcePipeline::DrainLanes() {

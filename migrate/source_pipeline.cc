@@ -285,6 +285,7 @@ void SourcePipeline::MergeReadyChunks() {
       book_->SetMerged(window);
       continue;
     }
+    state_->CountValues(window->table->mapper->config().name, window->data.values);
     FlushRound(false);  // what was streamed before the chunk reaches the lanes before it
     MergeChunk(*window);
     book_->SetMerged(window);

@@ -83,6 +83,8 @@ class SourcePipeline {
   base::Status FindGoal();
   bool CopyIsCommitted();
   bool ConflictsSettled(bool last_look);
+  std::vector<std::string> OpenConflicts();
+  bool MayStay(const std::vector<std::string>& conflicts);
   base::Status DrainLanes();
   std::string Place(const binlog::CommitGroup& group) const;
 
@@ -130,6 +132,7 @@ class SourcePipeline {
   std::unique_ptr<ConflictReader> conflict_reader_;
   std::chrono::steady_clock::time_point next_conflict_pass_;
   bool took_last_look_ = false;
+  std::unordered_set<std::string> looked_at_;  // conflicts whose rows were read again, by owner
   mapping::MapScratchPtr scratch_ = mapping::NewMapScratch();
   mapping::MappedRow mapped_;
 

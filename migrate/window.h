@@ -22,6 +22,7 @@
 #include "job/catalog.h"
 #include "migrate/batch.h"
 #include "migrate/lane_claim.h"
+#include "migrate/value_counts.h"
 #include "mysql/position.h"
 
 namespace shardlift::migrate {
@@ -34,6 +35,7 @@ struct ChunkData {
   std::vector<DeadLetter> dead_letters;  // rows whose values do not fit
   std::uint64_t rows_left_behind = 0;
   std::uint64_t rows_read = 0;
+  ValueCounts values;
 };
 
 enum class WindowState : std::uint8_t { kRecording, kRead, kMerged, kVoided };

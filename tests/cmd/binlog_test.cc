@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -258,6 +260,13 @@ TEST_F(BinlogTest, Dump_LongValues_AreWhole) {
   while (base64.size() < 933332) base64 += "////";
   EXPECT_TRUE(lines[1]["after"]["@1"]["b64"] == base64 + "//8=");
   EXPECT_EQ(lines[2]["after"]["@1"], "short");
+
+  // Who reads has enough: the end that a closed pipe makes of other tools, and nothing said.
+  const std::string message = directory_ + "/message";
+  const std::string command = "bash -c \"" SHARDLIFT_PROGRAM " binlog dump " + path + " 2> " + message +
+                              " | head -c 10 > /dev/null; exit \\${PIPESTATUS[0]}\"";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 128 + SIGPIPE);
+  EXPECT_EQ(std::filesystem::file_size(message), 0u);
 }
 
 TEST_F(BinlogTest, Dump_Filters) {

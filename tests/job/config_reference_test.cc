@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "job/config.h"
@@ -30,6 +32,27 @@ TEST(ConfigReference, TheFilesOfTheTreeAreFresh) {
   EXPECT_EQ(FileText("configs/mapping.schema.json"), SchemaText(ConfigObject("mapping")))
       << "shardlift config schema mapping > configs/mapping.schema.json";
   EXPECT_EQ(FileText("docs/configuration.md"), ReferenceText()) << "shardlift config reference > docs/configuration.md";
+}
+
+bool HasAll(const nlohmann::json& document, const nlohmann::json& keys) {
+  return std::all_of(keys.begin(), keys.end(), [&](const auto& key) { return document.contains(key); });
+}
+
+// What the schema of a job file asks of the keys that are there: "required" alone and under "not", one of "anyOf".
+bool HasWhatItNeeds(const nlohmann::json& document) {
+  const nlohmann::json schema = nlohmann::json::parse(SchemaText(ConfigObject("job")));
+  EXPECT_FALSE(schema.contains("required"));
+  return std::any_of(schema.at("anyOf").begin(), schema.at("anyOf").end(), [&](const nlohmann::json& one) {
+    return one.contains("not") ? !HasAll(document, one.at("not").at("required")) : HasAll(document, one.at("required"));
+  });
+}
+
+TEST(ConfigReference, TheSchemaFitsWholeFilesThoseThatIncludeAndThoseThatAreIncluded) {
+  EXPECT_TRUE(HasWhatItNeeds({{"job", "j"}, {"sources", 1}, {"shards", 1}, {"mappings", 1}}));
+  EXPECT_TRUE(HasWhatItNeeds({{"job", "j"}, {"include", 1}}));
+  EXPECT_TRUE(HasWhatItNeeds({{"sources", 1}}));
+  EXPECT_TRUE(HasWhatItNeeds({{"mappings", 1}, {"copy", 1}}));
+  EXPECT_FALSE(HasWhatItNeeds({{"job", "j"}, {"sources", 1}, {"shards", 1}}));
 }
 
 TEST(ConfigReference, TheSampleNamesEveryKey) {

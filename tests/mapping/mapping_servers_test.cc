@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
+#include "mapping/good_value_sql.h"
 #include "mapping/owner_key.h"
 #include "mapping/reverse_mapper.h"
 #include "mapping/sql.h"
@@ -68,7 +70,15 @@ class MappingOnServers : public live::LiveTest {
   }
 
   void CompareExpression(const TableRows& table, const std::string& text);
+  void CompareGoodRows(const TableRows& table, const std::string& text, const Expr& expr,
+                       const std::vector<bool>& is_bad);
+  void CompareMapped(const MappingConfig& config, const TableRows& table);
   void CompareFamily(const std::string& name, const std::string& schema, const std::string& table, int bad_values_max);
+
+  int never_bad_ = 0;  // expressions
+  int told_ = 0;
+  std::size_t bad_ = 0;  // rows
+  std::size_t replaced_ = 0;
 };
 
 void MappingOnServers::CompareExpression(const TableRows& table, const std::string& text) {
@@ -77,16 +87,33 @@ void MappingOnServers::CompareExpression(const TableRows& table, const std::stri
   std::string sql = ToSql({&table.schema, session_->flavour()}, *compiled->expr);
   mysql::Rows server = Query("SELECT " + sql + " FROM " + table.schema.name.Quoted() + " ORDER BY id");
   ASSERT_EQ(server.rows.size(), table.rows.size()) << text;
-  std::size_t bad = 0;
+  std::vector<bool> is_bad;
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     std::string ours = EvalToString(table.schema, *compiled->expr, table.rows[i], session_->flavour());
-    if (ours.starts_with("bad value: ")) {
-      ++bad;
-      continue;
-    }
+    is_bad.push_back(ours.starts_with("bad value: "));
+    if (is_bad.back()) continue;
     ASSERT_EQ(ours, server.rows[i][0].value_or("NULL")) << text << "\nrow " << i << "\n" << sql;
   }
+  const auto bad = static_cast<std::size_t>(std::count(is_bad.begin(), is_bad.end(), true));
   EXPECT_LE(bad, table.rows.size() * 8 / 10) << text << ": too few rows were compared";
+  CompareGoodRows(table, text, *compiled->expr, is_bad);
+}
+
+// The SQL that tells bad values, where there is one, tells them of the same rows; where it is empty no row has one.
+void MappingOnServers::CompareGoodRows(const TableRows& table, const std::string& text, const Expr& expr,
+                                       const std::vector<bool>& is_bad) {
+  const auto good = GoodValueSql({&table.schema, session_->flavour()}, text, expr);
+  if (!good.ok()) return;
+  ++(good->empty() ? never_bad_ : told_);
+  if (good->empty()) {
+    EXPECT_EQ(std::count(is_bad.begin(), is_bad.end(), true), 0) << text;
+    return;
+  }
+  mysql::Rows server = Query("SELECT " + *good + " FROM " + table.schema.name.Quoted() + " ORDER BY id");
+  ASSERT_EQ(server.rows.size(), table.rows.size()) << text << "\n" << *good;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    ASSERT_EQ(server.rows[i][0].value_or("NULL"), is_bad[i] ? "0" : "1") << text << "\nrow " << i << "\n" << *good;
+  }
 }
 
 TEST_P(MappingOnServers, RandomValues) {
@@ -97,6 +124,78 @@ TEST_P(MappingOnServers, RandomValues) {
   TableRows table = Read("random_values", "r", "id");
   ASSERT_EQ(table.rows.size(), static_cast<std::size_t>(kRandomRows));
   for (const char* text : testing::kExpressions) CompareExpression(table, text);
+  EXPECT_GT(never_bad_, 50);
+  EXPECT_GT(told_, 10);
+}
+
+constexpr const char* kMislabelledDdl =
+    "CREATE TABLE mislabelled.m (id INT UNSIGNED NOT NULL PRIMARY KEY, utf VARCHAR(30) CHARACTER SET latin1, gbk "
+    "VARCHAR(30) CHARACTER SET latin1 NOT NULL, raw BLOB, tick INT NOT NULL, word VARCHAR(30) NOT NULL)";
+
+MappingConfig MislabelledMapping() {
+  MappingConfig config;
+  config.name = config.place = "m";
+  config.origin = 5;
+  config.key = {"id"};
+  config.charsets = {{"utf", "utf8mb4"}, {"gbk", "gbk"}, {"raw", "gbk"}};
+  config.columns = {{"account_type", "1"},
+                    {"account_key", "id"},
+                    {"conversation", "gbk"},
+                    {"sent_at", "FROM_UNIXTIME(tick) + INTERVAL tick SECOND"},
+                    {"msg_id", "COMPOSE_ID(id)"},
+                    {"biz_tag", "1"},
+                    {"sender", "utf"},
+                    {"msg_type", "CAST(word AS SIGNED)"},
+                    {"body", "CONCAT(LEFT(raw, 2), ':', utf)"}};
+  return config;
+}
+
+// As verify does it: every field of every row that has no bad value is what the server computes.
+void MappingOnServers::CompareMapped(const MappingConfig& config, const TableRows& table) {
+  auto mapper = TableMapper::Compile(config, {table.schema, session_->flavour(), 7, testing::DefaultRules()});
+  ASSERT_TRUE(mapper.ok()) << mapper.status().message();
+  std::string items;
+  for (const std::string& column : (*mapper)->sql().columns) items += (items.empty() ? "" : ", ") + column;
+  mysql::Rows server = Query("SELECT " + items + " FROM " + table.schema.name.Quoted() + " ORDER BY id");
+  ASSERT_EQ(server.rows.size(), table.rows.size());
+  const MapScratchPtr scratch = NewMapScratch();
+  MappedRow mapped;
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    const base::Status status = (*mapper)->Map(table.rows[row], *scratch, &mapped);
+    bad_ += status.ok() ? 0u : 1u;
+    replaced_ += mapped.replaced.size();
+    if (!status.ok()) continue;
+    const std::vector<std::string> fields = testing::Unpack(mapped);
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      ASSERT_EQ(fields[i], server.rows[row][i].value_or("NULL"))
+          << "row " << row << ", " << store::MessageColumns()[i].name << "\n"
+          << (*mapper)->sql().columns[i];
+    }
+  }
+}
+
+TEST_P(MappingOnServers, MislabelledColumns_AndReplacementsOfBadValues) {
+  Sql("CREATE DATABASE mislabelled");
+  Sql(kMislabelledDdl);
+  // Text of each set, text of another one, ends inside a character, codes without one, NULL.
+  Sql("INSERT INTO mislabelled.m VALUES (1, x'E4BDA0E5A5BD', x'C4E3BAC3', x'C4E3BAC341', 1700000000, '7'), "
+      "(2, 'ascii?', '?', '?', 0, '65535'), (3, NULL, '', NULL, -1, '-1'), "
+      "(4, x'E4BD', x'C4', x'C4E3BA', 2147483647, 'seven'), (5, x'C4E3', x'A2A0', x'8181', 1, '7\n'), "
+      "(6, x'F09F9880', x'80', x'FEFE', 5, ''), (7, x'EDA080', x'3F81', x'B0', 6, '99999999999999999999')");
+  const TableRows table = Read("mislabelled", "m", "id");
+  MappingConfig config = MislabelledMapping();
+  CompareMapped(config, table);
+  EXPECT_EQ(bad_, 5u);
+  EXPECT_EQ(replaced_, 0u);
+  config.bad_values = {{"conversation", "CONCAT('hex:', HEX(CAST(CONVERT(gbk USING latin1) AS BINARY)))"},
+                       {"sent_at", "CAST('1970-01-01 00:00:00' AS DATETIME)"},
+                       {"sender", "CONCAT('row ', id)"},
+                       {"msg_type", "65535"},
+                       {"body", "''"}};
+  bad_ = 0;
+  CompareMapped(config, table);
+  EXPECT_EQ(bad_, 0u);
+  EXPECT_GT(replaced_, 15u);
 }
 
 void MappingOnServers::CompareFamily(const std::string& name, const std::string& schema, const std::string& table,

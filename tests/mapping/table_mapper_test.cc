@@ -17,10 +17,8 @@ namespace {
 using mysql::ColumnType;
 using mysql::Value;
 using ::testing::Contains;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 using testing::ImTable;
 using testing::NoticeTable;
@@ -227,41 +225,99 @@ TEST(TableMapper, ValuesAtTheLimits) {
                                               "(checked at run time)"));
 }
 
-// Microseconds divided by a million would lose two of their digits.
-TEST(TableMapper, QuotientThatMayBeRounded_IsNoted) {
-  const auto notes_of = [](const std::string& sent_at) {
-    MappingConfig config = testing::LoadMappingFile("im");
-    for (auto& [target, text] : config.columns) {
-      if (target == "sent_at") text = sent_at;
-    }
-    auto mapper = Compile(config, ImTable());
-    return mapper == nullptr ? std::vector<std::string>() : mapper->lossy_notes();
-  };
-  const auto rounded = [](int digits) {
-    return Contains("columns.sent_at: a quotient is rounded to " + std::to_string(digits) +
-                    " digits behind the point here; a product with 0.000001, say, keeps all");
-  };
-  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime / 1000000)"), rounded(4));
-  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime / 3)"), rounded(4));
-  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime * 0.1 / 10)"), rounded(5));
-  for (const char* exact : {"FROM_UNIXTIME(ctime / 10000)", "FROM_UNIXTIME(ctime * 0.000001)"}) {
-    const std::vector<std::string> notes = notes_of(exact);
-    EXPECT_FALSE(notes.empty());
-    EXPECT_THAT(notes, Each(Not(HasSubstr("quotient")))) << exact;
+TEST(TableMapper, BadValuesGiveWayToTheirReplacements_AndAreCounted) {
+  MappingConfig config = testing::LoadMappingFile("im");
+  for (auto& [target, text] : config.columns) {
+    if (target == "conversation") text = "LEFT(content, 60)";
+  }
+  config.bad_values = {{"msg_type", "65535"}, {"conversation", "CONCAT('im:', id)"}};
+  auto mapper = Compile(config, ImTable());
+  ASSERT_NE(mapper, nullptr);
+  EXPECT_THAT(mapper->lossy_notes(), Contains("bad_values.msg_type: a bad value becomes 65535 (counted)"));
+  EXPECT_THAT(mapper->lossy_notes(), Contains("columns.conversation: LEFT keeps a part (counted)"));
+  const auto index = [](const char* name) { return static_cast<std::uint16_t>(store::MessageColumnIndex(name)); };
+  const MapScratchPtr scratch = NewMapScratch();
+  MappedRow out;
+  std::vector<Value> row = {Value::UInt(77), Value::UInt(500),  Value::UInt(39),         Value::Int(-3),
+                            Value::UInt(1),  Value::Bytes("x"), Value::UInt(1696118400), Value::UInt(5)};
+  ASSERT_TRUE(mapper->Map(row, *scratch, &out).ok());
+  EXPECT_THAT(out.replaced, ElementsAre(index("msg_type")));
+  EXPECT_THAT(out.lossy, ElementsAre());
+  EXPECT_EQ(testing::Unpack(out)[index("msg_type")], "65535");
+  std::string long_text;
+  for (int i = 0; i < 60; ++i) long_text += "\xF0\x9F\x98\x80";
+  row[3] = Value::Int(3);
+  row[5] = Value::Bytes(long_text + "!");
+  ASSERT_TRUE(mapper->Map(row, *scratch, &out).ok());
+  EXPECT_THAT(out.replaced, ElementsAre(index("conversation")));  // 240 bytes, 191 fit
+  EXPECT_THAT(out.lossy, ElementsAre(index("conversation")));
+  EXPECT_EQ(testing::Unpack(out)[index("conversation")], "im:77");
+  row[0] = Value::UInt(1ull << 40);
+  EXPECT_EQ(mapper->Map(row, *scratch, &out).code(), base::Code::kBadValue);
+  EXPECT_EQ(out.bad_column, index("msg_id"));
+  // A column that the row image lacks is no bad value.
+  row[0] = Value::UInt(77);
+  row[3] = Value::Absent();
+  EXPECT_EQ(mapper->Map(row, *scratch, &out).code(), base::Code::kRefused);
+}
+
+struct BadMapping {
+  const char* name;
+  std::function<void(MappingConfig*, mysql::TableSchema*)> change;
+  const char* message;
+};
+
+void SetColumn(MappingConfig* config, const char* target, const char* text) {
+  for (auto& column : config->columns) {
+    if (column.first == target) column.second = text;
   }
 }
 
+void ExpectRefused(std::span<const BadMapping> cases) {
+  for (const BadMapping& c : cases) {
+    MappingConfig config = testing::LoadMappingFile("im");
+    mysql::TableSchema schema = ImTable();
+    c.change(&config, &schema);
+    auto mapper = TableMapper::Compile(config, Context(schema));
+    ASSERT_FALSE(mapper.ok()) << c.name;
+    EXPECT_EQ(mapper.status().code(), base::Code::kUsage) << c.name;
+    EXPECT_THAT(mapper.status().message(), HasSubstr(c.message)) << c.name;
+    EXPECT_THAT(mapper.status().message(), HasSubstr("configs/mappings/im.json: ")) << c.name;
+  }
+}
+
+TEST(TableMapper, RefusesReplacementsAndCharacterSetsThatCanNotBe) {
+  const BadMapping cases[] = {
+      {"replacement of nothing", [](auto* c, auto*) { c->bad_values = {{"edited_at", "NULL"}}; },
+       "bad_values.edited_at: \"columns\" has no such column"},
+      {"replacement that may be bad", [](auto* c, auto*) { c->bad_values = {{"msg_type", "kind"}}; },
+       "bad_values.msg_type: this takes a bad value's place and may be a bad value itself"},
+      {"replacement of another type", [](auto* c, auto*) { c->bad_values = {{"msg_type", "'x'"}}; },
+       "bad_values.msg_type: a number is needed, this is text"},
+      {"replacement that is NULL", [](auto* c, auto*) { c->bad_values = {{"msg_type", "NULL"}}; },
+       "bad_values.msg_type: the column is NOT NULL"},
+      {"replacement too long",
+       [](auto* c, auto*) { c->bad_values = {{"conversation", "'" + std::string(192, 'x') + "'"}}; },
+       "bad_values.conversation: this takes a bad value's place and may be a bad value itself"},
+      {"replacement never needed", [](auto* c, auto*) { c->bad_values = {{"account_key", "1"}}; },
+       "bad_values.account_key: this is never a bad value"},
+      {"replacement that verify cannot follow",
+       [](auto* c, auto*) {
+         SetColumn(c, "conversation", "LOWER(content)");
+         c->bad_values = {{"conversation", "'x'"}};
+       },
+       "bad_values.conversation: no SQL can tell the bad values of this"},
+      {"character set of no column", [](auto* c, auto*) { c->charsets = {{"nope", "gbk"}}; },
+       "charsets.nope: there is no column nope in im_2.msg_07"},
+      {"character set of a number", [](auto* c, auto*) { c->charsets = {{"kind", "gbk"}}; },
+       "charsets.kind: the column has type tinyint, which holds no bytes"},
+      {"unknown character set", [](auto* c, auto*) { c->charsets = {{"content", "ucs2"}}; },
+       "charsets.content: expressions do not support ucs2"},
+  };
+  ExpectRefused(cases);
+}
+
 TEST(TableMapper, RefusesBadMappings) {
-  struct BadMapping {
-    const char* name;
-    std::function<void(MappingConfig*, mysql::TableSchema*)> change;
-    const char* message;
-  };
-  auto set = [](MappingConfig* config, const char* target, const char* text) {
-    for (auto& column : config->columns) {
-      if (column.first == target) column.second = text;
-    }
-  };
   const BadMapping cases[] = {
       {"origin", [](auto* c, auto*) { c->origin = 0; }, "im.json: origin: it must be from 1 to 255"},
       {"unknown target", [](auto* c, auto*) { c->columns.emplace_back("colour", "1"); },
@@ -291,29 +347,21 @@ TEST(TableMapper, RefusesBadMappings) {
          t->columns[0].column_type = "double";
        },
        "key: column id has type double"},
-      {"number needed", [&](auto* c, auto*) { set(c, "status", "content"); },
+      {"number needed", [](auto* c, auto*) { SetColumn(c, "status", "content"); },
        "columns.status: a number is needed, this is text"},
-      {"time needed", [&](auto* c, auto*) { set(c, "sent_at", "ctime"); },
+      {"time needed", [](auto* c, auto*) { SetColumn(c, "sent_at", "ctime"); },
        "columns.sent_at: a DATETIME is needed, this is a number"},
-      {"json needed", [&](auto* c, auto*) { set(c, "ext", "id"); }, "columns.ext: JSON is needed, this is a number"},
-      {"condition", [&](auto* c, auto*) { set(c, "body", "id = 1"); }, "columns.body: a value is needed"},
-      {"null", [&](auto* c, auto*) { set(c, "body", "NULL"); }, "columns.body: the column is NOT NULL"},
+      {"json needed", [](auto* c, auto*) { SetColumn(c, "ext", "id"); },
+       "columns.ext: JSON is needed, this is a number"},
+      {"condition", [](auto* c, auto*) { SetColumn(c, "body", "id = 1"); }, "columns.body: a value is needed"},
+      {"null", [](auto* c, auto*) { SetColumn(c, "body", "NULL"); }, "columns.body: the column is NOT NULL"},
       {"where type", [](auto* c, auto*) { c->where = "content"; }, "where: a condition is needed here, this is text"},
       {"where parse", [](auto* c, auto*) { c->where = "id >"; },
        "where: the expression ends too early\n  id >\n      ^"},
       {"origin of ids", [](auto* c, auto*) { c->origin = 128; },
        "columns.msg_id: COMPOSE_ID needs an origin from 1 to 127"},
   };
-  for (const BadMapping& c : cases) {
-    MappingConfig config = testing::LoadMappingFile("im");
-    mysql::TableSchema schema = ImTable();
-    c.change(&config, &schema);
-    auto mapper = TableMapper::Compile(config, Context(schema));
-    ASSERT_FALSE(mapper.ok()) << c.name;
-    EXPECT_EQ(mapper.status().code(), base::Code::kUsage) << c.name;
-    EXPECT_THAT(mapper.status().message(), HasSubstr(c.message)) << c.name;
-    EXPECT_THAT(mapper.status().message(), HasSubstr("configs/mappings/im.json: ")) << c.name;
-  }
+  ExpectRefused(cases);
 }
 
 TEST(TableMapper, GeneratedColumnsNeedNoMention) {

@@ -1,0 +1,46 @@
+// What plan says of expressions that may lose something.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "mapping/table_mapper.h"
+#include "tests/mapping/family_tables.h"
+#include "tests/mapping/support.h"
+
+namespace shardlift::mapping {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Microseconds divided by a million would lose two of their digits.
+TEST(TableMapper, QuotientThatMayBeRounded_IsNoted) {
+  const auto notes_of = [](const std::string& sent_at) {
+    MappingConfig config = testing::LoadMappingFile("im");
+    for (auto& [target, text] : config.columns) {
+      if (target == "sent_at") text = sent_at;
+    }
+    auto mapper =
+        TableMapper::Compile(config, {testing::ImTable(), mysql::Flavour::kMySql, 9, testing::DefaultRules()});
+    return mapper.ok() ? (*mapper)->lossy_notes() : std::vector<std::string>();
+  };
+  const auto rounded = [](int digits) {
+    return Contains("columns.sent_at: a quotient is rounded to " + std::to_string(digits) +
+                    " digits behind the point here; a product with 0.000001, say, keeps all");
+  };
+  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime / 1000000)"), rounded(4));
+  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime / 3)"), rounded(4));
+  EXPECT_THAT(notes_of("FROM_UNIXTIME(ctime * 0.1 / 10)"), rounded(5));
+  for (const char* exact : {"FROM_UNIXTIME(ctime / 10000)", "FROM_UNIXTIME(ctime * 0.000001)"}) {
+    const std::vector<std::string> notes = notes_of(exact);
+    EXPECT_FALSE(notes.empty());
+    EXPECT_THAT(notes, Each(Not(HasSubstr("quotient")))) << exact;
+  }
+}
+
+}  // namespace
+}  // namespace shardlift::mapping
