@@ -1,8 +1,9 @@
-// What plan says of expressions that may lose something.
+// What plan says of expressions that may lose something, and of columns that need no mention.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mapping/table_mapper.h"
@@ -17,6 +18,10 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+TableContext Of(mysql::TableSchema schema) {
+  return {std::move(schema), mysql::Flavour::kMySql, 9, testing::DefaultRules()};
+}
+
 // Microseconds divided by a million would lose two of their digits.
 TEST(TableMapper, QuotientThatMayBeRounded_IsNoted) {
   const auto notes_of = [](const std::string& sent_at) {
@@ -24,8 +29,7 @@ TEST(TableMapper, QuotientThatMayBeRounded_IsNoted) {
     for (auto& [target, text] : config.columns) {
       if (target == "sent_at") text = sent_at;
     }
-    auto mapper =
-        TableMapper::Compile(config, {testing::ImTable(), mysql::Flavour::kMySql, 9, testing::DefaultRules()});
+    auto mapper = TableMapper::Compile(config, Of(testing::ImTable()));
     return mapper.ok() ? (*mapper)->lossy_notes() : std::vector<std::string>();
   };
   const auto rounded = [](int digits) {
@@ -41,6 +45,15 @@ TEST(TableMapper, QuotientThatMayBeRounded_IsNoted) {
     EXPECT_THAT(notes, Each(Not(HasSubstr("quotient")))) << exact;
   }
 }
+
+TEST(TableMapper, GeneratedColumnsNeedNoMention) {
+  mysql::TableSchema schema = testing::ImTable();
+  schema.columns.push_back(testing::MakeColumn("day", ColumnType::kInt, "int"));
+  schema.columns.back().generated = true;
+  EXPECT_TRUE(TableMapper::Compile(testing::LoadMappingFile("im"), Of(schema)).ok());
+}
+
+// One mapper on several threads, each with its own scratch.
 
 }  // namespace
 }  // namespace shardlift::mapping

@@ -364,14 +364,6 @@ TEST(TableMapper, RefusesBadMappings) {
   ExpectRefused(cases);
 }
 
-TEST(TableMapper, GeneratedColumnsNeedNoMention) {
-  mysql::TableSchema schema = ImTable();
-  schema.columns.push_back(testing::MakeColumn("day", ColumnType::kInt, "int"));
-  schema.columns.back().generated = true;
-  EXPECT_TRUE(TableMapper::Compile(testing::LoadMappingFile("im"), Context(schema)).ok());
-}
-
-// One mapper on several threads, each with its own scratch.
 TEST(TableMapper, MapsOnSeveralThreads) {
   auto mapper = Compile(testing::LoadMappingFile("im"), ImTable());
   ASSERT_NE(mapper, nullptr);
