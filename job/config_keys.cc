@@ -160,8 +160,7 @@ std::vector<ObjectSpec> RoutingObjects() {
       {"routing",
        "routing",
        "Where rows go. All keys but map_epoch and map decide a row's bucket: they are part of the job's fingerprint "
-       "and "
-       "stored in each shard, and changing them later is a data move.",
+       "and stored in each shard, and changing them later is a data move.",
        {Number("version", 1, 1, 1'000'000, "Routing version: a number for these rules."),
         Choice("strategy", {"crc32-fmix32", "xxh3", "modulo", "range", "lookup"}, "crc32-fmix32",
                "How an account's bucket is found (docs/routing.md). No SQL computes xxh3: verify computes it itself. "
