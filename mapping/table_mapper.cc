@@ -21,26 +21,6 @@ struct MapScratch {
 
 namespace {
 
-constexpr std::string_view kFilledByTheTool[] = {"bucket", "owner_origin", "owner_table", "owner_key"};
-
-struct Indexes {
-  std::size_t bucket = store::MessageColumnIndex("bucket");
-  std::size_t account_type = store::MessageColumnIndex("account_type");
-  std::size_t account_key = store::MessageColumnIndex("account_key");
-  std::size_t owner_origin = store::MessageColumnIndex("owner_origin");
-  std::size_t owner_table = store::MessageColumnIndex("owner_table");
-  std::size_t owner_key = store::MessageColumnIndex("owner_key");
-};
-
-const Indexes& Index() {
-  static const Indexes indexes;
-  return indexes;
-}
-
-bool IsFilledByTheTool(std::string_view column) {
-  return std::find(std::begin(kFilledByTheTool), std::end(kFilledByTheTool), column) != std::end(kFilledByTheTool);
-}
-
 void Pack(const std::vector<Val>& fields, std::string* out) {
   std::size_t bytes = 0;
   for (const Val& field : fields) bytes += 4 + (field.null ? 0 : field.bytes.size());
@@ -77,11 +57,12 @@ struct TableMapper::Impl {
     text.append(": ").append(place).append(place.empty() ? "" : ": ").append(message);
     return Status(Code::kUsage, std::move(text));
   }
+  const store::TargetTable& Target() const { return *context.target; }
   Status CheckNumbers() const;
   Status CompileKey();
   Status CheckTargets() const;
   Status CompileColumns(std::vector<bool>* used);
-  Status CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used);
+  Status CompileColumn(std::size_t target, std::string_view text, std::vector<bool>* used);
   Status CompileWhere(std::vector<bool>* used);
   Status CheckUnmapped(std::vector<bool> used) const;
   void WriteSql();
@@ -129,10 +110,12 @@ Status TableMapper::Impl::CompileKey() {
 Status TableMapper::Impl::CheckTargets() const {
   for (std::size_t i = 0; i < config.columns.size(); ++i) {
     const std::string& name = config.columns[i].first;
-    if (store::MessageColumnIndex(name) == std::string_view::npos) {
+    const std::size_t target = Target().Find(name);
+    if (target == store::TargetTable::kNone) {
       return Error("columns." + name, "the target table has no such column");
     }
-    if (IsFilledByTheTool(name)) return Error("columns." + name, "this column is filled by the tool; leave it out");
+    if (Target().IsFilledByTheTool(target))
+      return Error("columns." + name, "this column is filled by the tool; leave it out");
     for (std::size_t j = 0; j < i; ++j) {
       if (config.columns[j].first == name) return Error("columns." + name, "this column is there twice");
     }
@@ -140,30 +123,31 @@ Status TableMapper::Impl::CheckTargets() const {
   return base::Ok();
 }
 
-Status TableMapper::Impl::CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used) {
-  std::size_t target = store::MessageColumnIndex(name);
+Status TableMapper::Impl::CompileColumn(std::size_t target, std::string_view text, std::vector<bool>* used) {
+  const store::TargetColumn& column = Target().columns[target];
   std::vector<std::string> found;
   TypeContext types{text, &context.schema, config.origin,   context.table_ordinal,
                     used, &found,          context.buckets, context.flavour};
-  auto compiled = TargetExpression::Compile(types, store::MessageColumns()[target]);
-  if (!compiled.ok()) return Error("columns." + name, compiled.status().message());
+  auto compiled = TargetExpression::Compile(types, column);
+  if (!compiled.ok()) return Error("columns." + column.name, compiled.status().message());
   columns.push_back({target, std::move(compiled).value()});
-  for (const std::string& note : found) notes.push_back("columns." + name + ": " + note);
+  for (const std::string& note : found) notes.push_back("columns." + column.name + ": " + note);
   return base::Ok();
 }
 
 Status TableMapper::Impl::CompileColumns(std::vector<bool>* used) {
   SL_TRY(CheckTargets());
-  for (const store::TargetColumn& target : store::MessageColumns()) {
-    if (IsFilledByTheTool(target.name)) continue;
+  for (std::size_t i = 0; i < Target().columns.size(); ++i) {
+    const store::TargetColumn& target = Target().columns[i];
+    if (Target().IsFilledByTheTool(i)) continue;
     auto named = std::find_if(config.columns.begin(), config.columns.end(),
                               [&](const auto& column) { return column.first == target.name; });
     if (named != config.columns.end()) {
-      SL_TRY(CompileColumn(target.name, named->second, used));
-    } else if (target.default_sql == nullptr) {
+      SL_TRY(CompileColumn(i, named->second, used));
+    } else if (!target.default_sql) {
       return Error("columns", "target column " + target.name + " has no default; give it an expression");
     } else {
-      SL_TRY(CompileColumn(target.name, target.default_sql, used));
+      SL_TRY(CompileColumn(i, *target.default_sql, used));
     }
   }
   return base::Ok();
@@ -200,14 +184,17 @@ Status TableMapper::Impl::CheckUnmapped(std::vector<bool> used) const {
 
 void TableMapper::Impl::WriteSql() {
   SqlContext writer{&context.schema, context.flavour};
-  sql.columns.resize(store::MessageColumns().size());
+  const store::TargetTable& target = Target();
+  sql.columns.resize(target.columns.size());
   for (const Column& column : columns) sql.columns[column.target] = column.expression.Sql(writer);
   sql.owner_key = OwnerKeySql(context.schema, key);
-  sql.columns[Index().bucket] =
-      store::BucketSql(sql.columns[Index().account_type], sql.columns[Index().account_key], context.buckets);
-  sql.columns[Index().owner_origin] = origin_text;
-  sql.columns[Index().owner_table] = ordinal_text;
-  sql.columns[Index().owner_key] = sql.owner_key;
+  const std::string account_type = target.account_type == store::TargetTable::kNone
+                                       ? std::to_string(target.account_type_fixed)
+                                       : sql.columns[target.account_type];
+  sql.columns[target.bucket] = store::BucketSql(account_type, sql.columns[target.account_key], context.buckets);
+  sql.columns[target.owner_origin] = origin_text;
+  sql.columns[target.owner_table] = ordinal_text;
+  sql.columns[target.owner_key] = sql.owner_key;
   sql.where = where == nullptr ? "1" : ToSql(writer, *where);
   sql.order_by = OwnerKeyOrder(context.schema, key);
 }
@@ -223,22 +210,25 @@ Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& eva
 }
 
 Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const {
+  const store::TargetTable& target = Target();
   std::vector<Val>& fields = scratch.fields;
-  fields.assign(store::MessageColumns().size(), Val());
+  fields.assign(target.columns.size(), Val());
   for (const Column& column : columns) {
     const char* reason = "";
     if (!column.expression.Eval(evaluator, scratch.pool, &fields[column.target], &reason)) {
-      return BadValue(store::MessageColumns()[column.target].name, evaluator, reason);
+      return BadValue(target.columns[column.target].name, evaluator, reason);
     }
   }
-  auto account_type = static_cast<std::uint32_t>(fields[Index().account_type].bits);
-  out->bucket = store::RoutingHash(account_type, fields[Index().account_key].bytes) & (context.buckets - 1);
+  const std::uint32_t account_type = target.account_type == store::TargetTable::kNone
+                                         ? target.account_type_fixed
+                                         : static_cast<std::uint32_t>(fields[target.account_type].bits);
+  out->bucket = store::RoutingHash(account_type, fields[target.account_key].bytes) & (context.buckets - 1);
   std::string& bucket = scratch.pool.New();
   AppendInteger(Type{}, Val::Bits(out->bucket), &bucket);
-  fields[Index().bucket] = Val::Bytes(bucket);
-  fields[Index().owner_origin] = Val::Bytes(origin_text);
-  fields[Index().owner_table] = Val::Bytes(ordinal_text);
-  fields[Index().owner_key] = Val::Bytes(out->owner_key);
+  fields[target.bucket] = Val::Bytes(bucket);
+  fields[target.owner_origin] = Val::Bytes(origin_text);
+  fields[target.owner_table] = Val::Bytes(ordinal_text);
+  fields[target.owner_key] = Val::Bytes(out->owner_key);
   Pack(fields, &out->fields);
   return base::Ok();
 }

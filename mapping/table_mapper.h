@@ -20,11 +20,12 @@
 #include "mysql/position.h"
 #include "mysql/schema.h"
 #include "mysql/value.h"
+#include "store/message_table.h"
 
 namespace shardlift::mapping {
 
-// A mapped row. Field bytes are what the target column holds (see store::TargetKind), one per store::MessageColumns(),
-// in that order: `bucket` and the owner columns included.
+// A mapped row. Field bytes are what the target column holds (see store::TargetKind), one per column of the target, in
+// its order: `bucket` and the owner columns included.
 struct MappedRow {
   bool kept = false;  // false: left behind by `where`; then only owner_key is set
   std::uint32_t bucket = 0;
@@ -56,11 +57,12 @@ struct TableContext {
   mysql::Flavour flavour;           // of its server; decides the SQL text
   std::uint32_t table_ordinal = 0;  // persisted, 1..65535
   std::uint32_t buckets = 0;
+  store::TargetTablePtr target = store::MessageTarget();
 };
 
 // What the verifier runs on the source. Every expression is computed by the source server.
 struct MappingSql {
-  std::vector<std::string> columns;  // one per store::MessageColumns(), bytes comparable with the target column's text
+  std::vector<std::string> columns;  // one per column of the target, bytes comparable with store::ShownSql
   std::string owner_key;             // binary string expression
   std::string where;                 // condition, "1" when there is none
   std::string order_by;              // gives ascending owner_key order (bytewise)
@@ -84,6 +86,7 @@ class TableMapper {
   const MappingSql& sql() const;
   const MappingConfig& config() const;
   const TableContext& context() const;
+  const store::TargetTable& target() const { return *context().target; }
   std::span<const std::size_t> key_columns() const;     // indexes into the schema
   const std::vector<std::string>& lossy_notes() const;  // for the plan: conversions that may lose something
 

@@ -1,6 +1,7 @@
 // One target column of a mapping: its expression, brought to the column's type. Internal to mapping/.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,15 +9,17 @@
 #include "base/status.h"
 #include "mapping/ast.h"
 #include "mapping/eval.h"
+#include "mapping/inverse.h"
 #include "mapping/sql.h"
 #include "mapping/typecheck.h"
-#include "store/message_table.h"
+#include "store/target_table.h"
 
 namespace shardlift::mapping {
 
 class TargetExpression {
  public:
-  // Parses, checks and converts `context.text`; kUsage with a caret. Notes go to context.notes.
+  // Parses, checks and converts `context.text`; kUsage with a caret. Notes go to context.notes. `target` must outlive
+  // the expression.
   static base::Result<TargetExpression> Compile(const TypeContext& context, const store::TargetColumn& target);
 
   // False for a bad value; evaluator.reason() or `reason` says why. The bytes are what the column holds.
@@ -25,11 +28,18 @@ class TargetExpression {
   const Expr& expr() const { return *expr_; }
 
  private:
-  TargetExpression(const store::TargetColumn& target, ExprPtr expr) : target_(&target), expr_(std::move(expr)) {}
+  TargetExpression(const store::TargetColumn& target, ExprPtr expr);
+
+  bool EvalInteger(StringPool& pool, Val* out, const char** reason) const;
+  bool EvalTime(Val* out, const char** reason) const;
+  bool EvalText(StringPool& pool, const Val& value, const char** reason) const;
+  bool IsMember(std::string_view text) const;
+  bool IsSetOfMembers(std::string_view text) const;
 
   const store::TargetColumn* target_;
   ExprPtr expr_;
-  std::string constant_;  // the text of an integer literal; empty for anything else
+  std::string constant_;                           // the text of an integer literal; empty for anything else
+  std::shared_ptr<const CharsetEncoder> encoder_;  // of a text column that is not UTF-8
 };
 
 }  // namespace shardlift::mapping
