@@ -11,6 +11,7 @@
 
 #include "job/job_parts.h"
 #include "job/json_reader.h"
+#include "job/target_reader.h"
 
 namespace shardlift::job {
 namespace {
@@ -134,7 +135,8 @@ Result<ShardConfig> ReadShard(const json& object, const std::string& file, const
   return shard;
 }
 
-// Runs `read` (item, file, place of the item) for the items of one array in all files, which together may not be none.
+// Runs `read` (item, file, place of the item) for the items of one array in all files, which together may be none only
+// where the key is optional.
 template <typename Read>
 Status ReadAll(const std::vector<JobPart>& parts, const char* key, Read read) {
   bool any = false;
@@ -147,7 +149,7 @@ Status ReadAll(const std::vector<JobPart>& parts, const char* key, Read read) {
       SL_TRY(read((*array)[i], part.path, fmt::format("{}: {}[{}]", part.path, key, i)));
     }
   }
-  if (any) return base::Ok();
+  if (any || !FindKey(ConfigObject("job"), key)->required) return base::Ok();
   return Status(Code::kUsage, fmt::format("{}: {}: is missing or empty", parts.front().path, key));
 }
 
@@ -208,12 +210,19 @@ Status ReadRouting(const std::vector<JobPart>& parts, JobConfig* config) {
   return router.ok() ? base::Ok() : router.status().WithContext(section.file + ": routing");
 }
 
+Status ReadTargets(const std::vector<JobPart>& parts, JobConfig* config) {
+  return ReadAll(parts, "targets", [&](const json& item, const std::string& file, const std::string& place) {
+    return AddTarget(item, file, place, config);
+  });
+}
+
 Result<mapping::MappingConfig> ReadMapping(const json& object, const std::string& place) {
   ObjectReader reader(object, place, ConfigObject("mapping"));
   mapping::MappingConfig mapping;
   mapping.place = place.ends_with(':') ? place.substr(0, place.size() - 1) : place;  // a file of its own
   mapping.name = reader.Text("name");
   mapping.origin = static_cast<std::uint32_t>(reader.Number("origin"));
+  mapping.target = reader.Text("target");
   mapping.sources = reader.Texts("sources");
   mapping.match = reader.Texts("match");
   mapping.key = reader.Texts("key");
@@ -230,6 +239,11 @@ Status AddMapping(const json& object, const std::string& place, JobConfig* confi
   ObjectReader reader(object, place, ConfigObject("mapping"));
   for (const mapping::MappingConfig& other : config->mappings) {
     if (other.name == mapping.name) reader.Fail("name", fmt::format("another mapping has this name: {}", other.place));
+  }
+  const std::vector<std::string> targets = config->TargetNames();
+  if (std::find(targets.begin(), targets.end(), mapping.target) == targets.end()) {
+    reader.Fail("target",
+                fmt::format("there is no target {}; the job has {}", mapping.target, fmt::join(targets, ", ")));
   }
   for (std::size_t i = 0; i < mapping.sources.size(); ++i) {
     const bool known = std::any_of(config->sources.begin(), config->sources.end(),
@@ -303,6 +317,14 @@ std::string Fingerprint(const JobConfig& config) {
     entry["key"] = mapping.key;
     entry["where"] = mapping.where;
     for (const auto& [column, expression] : mapping.columns) entry["columns"][column] = expression;
+    if (mapping.target != store::MessageTarget()->name) entry["target"] = mapping.target;
+  }
+  for (const TargetConfig& target : config.targets) {
+    json& entry = canonical["targets"][target.table.name];
+    entry["like_source"] = target.like_source;
+    entry["body"] = target.table.body;
+    entry["account_type"] = target.table.account_type;
+    entry["account_key"] = target.table.account_key;
   }
   const std::string text = canonical.dump();
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
@@ -313,6 +335,12 @@ std::string Fingerprint(const JobConfig& config) {
 }
 
 }  // namespace
+
+std::vector<std::string> JobConfig::TargetNames() const {
+  std::vector<std::string> names{store::MessageTarget()->name};
+  for (const TargetConfig& target : targets) names.push_back(target.table.name);
+  return names;
+}
 
 Result<JobConfig> LoadJobConfig(const std::string& path) {
   SL_ASSIGN(const std::vector<JobPart> parts, ReadJobParts(path));
@@ -325,7 +353,9 @@ Result<JobConfig> LoadJobConfig(const std::string& path) {
   SL_TRY(reader.Finish());
   SL_TRY(ReadServers(parts, &config));
   SL_TRY(ReadRouting(parts, &config));
+  SL_TRY(ReadTargets(parts, &config));
   SL_TRY(ReadMappings(parts, &config));
+  SL_TRY(CheckTargetsUsed(config));
   SL_TRY(ReadLimits(parts, &config));
   SL_TRY(ReadSpool(parts, &config));
   config.fingerprint = Fingerprint(config);
