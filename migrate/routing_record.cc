@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "mysql/schema.h"
 #include "mysql/session.h"
 
 namespace shardlift::migrate {
@@ -54,22 +55,26 @@ Status ReadRecord(const job::JobConfig& config, std::size_t index, Shard* shard)
 }
 
 // Checkpoints count as well: a lane's stream is passed by what its buckets were while it ran.
-Result<bool> HoldsAnything(mysql::Session& session) {
-  SL_ASSIGN(auto rows, session.Query("SELECT EXISTS (SELECT 1 FROM message) OR EXISTS (SELECT 1 FROM sl_dead_letter) "
-                                     "OR EXISTS (SELECT 1 FROM sl_lane WHERE position <> '')",
-                                     "look for rows"));
+Result<bool> HoldsAnything(mysql::Session& session, const job::JobConfig& config) {
+  std::string sql =
+      "SELECT EXISTS (SELECT 1 FROM sl_dead_letter) OR EXISTS (SELECT 1 FROM sl_lane WHERE position <> '')";
+  for (const std::string& target : config.TargetNames()) {
+    sql += fmt::format(" OR EXISTS (SELECT 1 FROM {})", mysql::QuoteIdentifier(target));
+  }
+  SL_ASSIGN(auto rows, session.Query(sql, "look for rows"));
   return rows.rows.empty() || rows.rows[0][0] != "0";
 }
 
 // Buckets may move only while nothing is in them: this program moves no rows between shards.
-Status CheckMap(const std::vector<Shard>& shards, const job::RoutingConfig& routing, const std::string& map) {
+Status CheckMap(const std::vector<Shard>& shards, const job::JobConfig& config, const std::string& map) {
+  const job::RoutingConfig& routing = config.routing;
   const Shard* other = nullptr;
   for (const Shard& shard : shards) {
     if (other == nullptr && shard.record && shard.record->shard_map != map) other = &shard;
   }
   if (other == nullptr) return base::Ok();
   for (const Shard& shard : shards) {
-    SL_ASSIGN(const bool holds, HoldsAnything(*shard.session));
+    SL_ASSIGN(const bool holds, HoldsAnything(*shard.session, config));
     if (!holds) continue;
     return Status(Code::kRefused,
                   fmt::format("{} holds rows or checkpoints, and routing.map (epoch {}) gives buckets to other shards "
@@ -110,7 +115,7 @@ Status CheckRouting(const job::JobConfig& config, const store::Router& router) {
     SL_TRY(ReadRecord(config, i, &shards[i]));
   }
   const std::string map = router.MapText();
-  SL_TRY(CheckMap(shards, config.routing, map));
+  SL_TRY(CheckMap(shards, config, map));
   for (std::size_t i = 0; i < shards.size(); ++i) SL_TRY(Store(shards[i], config, i, map));
   return base::Ok();
 }
