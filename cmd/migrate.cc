@@ -115,7 +115,9 @@ base::Result<migrate::MigrateSummary> RunFlags(const MigrateFlags& flags) {
   base::OpenEvents(flags.events_fd);
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
   SL_TRY(job::CheckServers(config));
-  SL_TRY(PlanTables(config).status());  // tables that cannot be moved are refused before anything is created
+  // Tables that cannot be moved are refused before anything is created; what the job's own targets take is known only
+  // once they are there.
+  if (config.targets.empty()) SL_TRY(PlanTables(config).status());
   SL_TRY(ApplySchemas(config));
   return migrate::RunMigrate(config, options);
 }

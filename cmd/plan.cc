@@ -93,6 +93,7 @@ Json MappingsJson(const MappingReport& report) {
                      {"bytes_max", part.bytes_max}});
     }
     mappings.push_back({{"mapping", group.mapping},
+                        {"target", group.target},
                         {"tables", group.tables},
                         {"columns", ColumnsJson(e)},
                         {"source_columns", std::move(sources)},
@@ -163,6 +164,7 @@ std::string PlanJson(const Plan& plan) {
     tables.push_back({{"mapping", t.mapping},
                       {"source", t.source},
                       {"table", t.table},
+                      {"target", t.target},
                       {"ordinal", t.ordinal ? Json(*t.ordinal) : Json(nullptr)},
                       {"rows_estimate", t.rows_estimate},
                       {"key", t.key},
@@ -212,7 +214,9 @@ std::string PlanText(const Plan& plan) {
     rows += t.rows_estimate;
     text += fmt::format("{:<12}{:<12}{:<28}{:>8}{:>16}  {}{}\n", t.mapping, t.source, t.table,
                         t.ordinal ? fmt::format("{}", *t.ordinal) : "new", base::FormatCount(t.rows_estimate),
-                        fmt::join(t.key, ", "), t.where.empty() ? "" : "; where " + t.where);
+                        fmt::join(t.key, ", "),
+                        (t.where.empty() ? "" : "; where " + t.where) +
+                            (t.target == store::MessageTarget()->name ? "" : "; into " + t.target));
   }
   text += fmt::format("{} tables, about {} rows\n", plan.tables.size(), base::FormatCount(rows));
   for (std::size_t i = 0; i < plan.config.shards.size(); ++i) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "job/routing.h"
+#include "job/targets.h"
 #include "mysql/schema.h"
 #include "mysql/session.h"
 
@@ -84,6 +85,7 @@ class Collector {
       : config_(config), rules_(std::move(rules)) {}
 
   Result<MappingReport> Run() {
+    SL_ASSIGN(targets_, job::LoadTargets(config_));
     for (const job::SourceConfig& source : config_.sources) SL_TRY(Source(source));
     for (const mapping::MappingConfig& mapping : config_.mappings) {
       for (const std::string& pattern : mapping.match) {
@@ -124,6 +126,7 @@ class Collector {
     SL_ASSIGN(context.schema, mysql::ReadTableSchema(session, table));
     context.flavour = session.flavour();
     context.rules = rules_;
+    context.target = targets_.at(mapping.target);
     context.table_ordinal = 1;  // no part of the explanation depends on it
     Add(mapping, source.endpoint.name + ": " + table.Text(), mapping::Explain(mapping, context));
     return base::Ok();
@@ -141,12 +144,13 @@ class Collector {
   void Add(const mapping::MappingConfig& mapping, std::string table, mapping::MappingExplanation explanation) {
     const std::string key = mapping.name + "\n" + Signature(explanation);
     const auto [found, is_new] = group_of_.emplace(key, report_.groups.size());
-    if (is_new) report_.groups.push_back({mapping.name, {}, mapping.where, std::move(explanation)});
+    if (is_new) report_.groups.push_back({mapping.name, mapping.target, {}, mapping.where, std::move(explanation)});
     report_.groups[found->second].tables.push_back(std::move(table));
   }
 
   const job::JobConfig& config_;
   const std::shared_ptr<const store::BucketRules> rules_;
+  job::Targets targets_;
   std::map<std::pair<std::string, std::string>, std::set<std::string>> matched_;  // (mapping, pattern): tables
   std::map<std::string, std::size_t> group_of_;
   MappingReport report_;
@@ -205,8 +209,9 @@ std::string MappingText(const MappingReport& report) {
   std::string text;
   for (const ExplainedTables& group : report.groups) {
     const mapping::MappingExplanation& e = group.explanation;
-    text += fmt::format("mapping {}: {} {}\n", group.mapping, group.tables.size(),
-                        group.tables.size() == 1 ? "table" : "tables of one form");
+    text += fmt::format("mapping {}: {} {}{}\n", group.mapping, group.tables.size(),
+                        group.tables.size() == 1 ? "table" : "tables of one form",
+                        group.target == store::MessageTarget()->name ? "" : " into " + group.target);
     for (const std::string& table : group.tables) text += fmt::format("    {}\n", table);
     AppendColumns(e, &text);
     AppendSources(e, &text);

@@ -13,6 +13,7 @@ namespace shardlift::cmd {
 // Tables of one mapping whose explanation is the same.
 struct ExplainedTables {
   std::string mapping;
+  std::string target;
   std::vector<std::string> tables;  // "source: schema.table", in order
   std::string where;
   mapping::MappingExplanation explanation;

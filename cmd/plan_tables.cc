@@ -8,6 +8,7 @@
 
 #include "job/catalog.h"
 #include "job/routing.h"
+#include "job/targets.h"
 #include "mapping/table_mapper.h"
 #include "mysql/schema.h"
 #include "mysql/session.h"
@@ -32,6 +33,7 @@ PlannedTable ToPlanned(const job::JobConfig& config, std::uint32_t source, const
   planned.mapping = mapper.config().name;
   planned.source = config.sources[source].endpoint.name;
   planned.table = mapper.context().schema.name.Text();
+  planned.target = mapper.target().name;
   planned.ordinal = ordinal;
   planned.rows_estimate = mapper.context().schema.rows_estimate;
   planned.key = mapper.config().key;
@@ -71,7 +73,7 @@ Result<bool> Matches(const mapping::MappingConfig& mapping, const mysql::TableNa
 }
 
 Status PlanSource(const job::JobConfig& config, std::uint32_t source, const Ordinals& ordinals,
-                  std::vector<PlannedTable>* planned) {
+                  const job::Targets& targets, std::vector<PlannedTable>* planned) {
   const std::string& source_name = config.sources[source].endpoint.name;
   SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   SL_ASSIGN(const auto session, mysql::Session::Open(config.sources[source].endpoint, mysql::SessionOptions()));
@@ -86,6 +88,7 @@ Status PlanSource(const job::JobConfig& config, std::uint32_t source, const Ordi
       context.flavour = session->flavour();
       context.table_ordinal = kAnyOrdinal;
       context.rules = router.shared_rules();
+      context.target = targets.at(mapping.target);
       SL_ASSIGN(const auto mapper, mapping::TableMapper::Compile(mapping, context));
       const auto found = ordinals.find({std::to_string(mapping.origin), source_name, table.schema, table.table});
       planned->push_back(
@@ -110,10 +113,11 @@ Result<std::vector<PlannedTable>> PlanTables(const job::JobConfig& config) {
   const Status refused = catalog.status();
   const bool new_store = IsAbsent(refused);
   if (refused.code() != Code::kRefused && !new_store) return refused;
+  SL_ASSIGN(const job::Targets targets, job::LoadTargets(config));
   Ordinals ordinals;
   for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOrdinals(shard, &ordinals));
   for (std::uint32_t source = 0; source < config.sources.size(); ++source) {
-    SL_TRY(PlanSource(config, source, ordinals, &planned));
+    SL_TRY(PlanSource(config, source, ordinals, targets, &planned));
   }
   const bool all_known =
       std::all_of(planned.begin(), planned.end(), [](const PlannedTable& table) { return table.ordinal.has_value(); });

@@ -15,6 +15,7 @@ struct PlannedTable {
   std::string mapping;
   std::string source;
   std::string table;
+  std::string target;                    // the table that its rows go to
   std::optional<std::uint32_t> ordinal;  // none: migrate will give one
   std::uint64_t rows_estimate = 0;       // the server's guess
   std::vector<std::string> key;

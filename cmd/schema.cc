@@ -11,6 +11,8 @@
 #include "cmd/schemas.h"
 #include "cmd/support.h"
 #include "job/config.h"
+#include "job/targets.h"
+#include "store/custom_table.h"
 #include "store/message_table.h"
 
 namespace shardlift::cmd {
@@ -19,11 +21,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Differences = std::vector<std::vector<store::Difference>>;  // one list per shard
 
-// Needs no server: the same statements serve both flavours.
+// Needs no server, but for targets that are like a source's tables: the same statements serve both flavours.
 base::Result<std::string> PrintSchema(const std::string& path) {
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(path));
   std::string text = fmt::format("-- for each of the {} shards of job {}\n", config.shards.size(), config.name);
   for (const std::string& statement : store::ShardDdl(mysql::Flavour::kMySql)) text += statement + ";\n\n";
+  SL_ASSIGN(const auto own, job::TargetDefinitions(config));
+  for (const store::CustomTable& table : own) text += store::CreateCustomSql(table, "") + ";\n\n";
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "job/routing.h"
+#include "job/targets.h"
 
 namespace shardlift::job {
 namespace {
@@ -182,6 +183,12 @@ Result<Ordinals> Allocate(const JobConfig& config, const std::vector<Matched>& m
 
 }  // namespace
 
+const store::TargetTable& Catalog::TargetOf(std::uint32_t table_ordinal) const {
+  const auto found = std::find_if(tables.begin(), tables.end(),
+                                  [&](const CatalogTable& table) { return table.ordinal == table_ordinal; });
+  return found == tables.end() ? *store::MessageTarget() : found->target();
+}
+
 Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate) {
   std::vector<Matched> matched;
   std::map<const mapping::MappingConfig*, std::set<std::string>> used;
@@ -194,6 +201,7 @@ Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate) {
   }
   SL_TRY(CheckAllPatternsUsed(config, used));
   SL_ASSIGN(const store::Router router, MakeRouter(config.routing));
+  SL_ASSIGN(const Targets targets, LoadTargets(config));
   // Everything that can be wrong with a table is found before anything is stored.
   std::vector<mapping::TableContext> contexts;
   for (const Matched& table : matched) {
@@ -202,11 +210,13 @@ Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate) {
     context.flavour = sources[table.source]->flavour();
     context.rules = router.shared_rules();
     context.table_ordinal = 1;
+    context.target = targets.at(table.mapping->target);
     SL_TRY(mapping::TableMapper::Compile(*table.mapping, context).status());
     contexts.push_back(std::move(context));
   }
   SL_ASSIGN(const Ordinals ordinals, Allocate(config, matched, allocate));
   Catalog catalog;
+  catalog.fingerprint = FingerprintWith(config, targets);
   for (std::size_t i = 0; i < matched.size(); ++i) {
     CatalogTable table;
     table.source = matched[i].source;

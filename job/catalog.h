@@ -19,10 +19,14 @@ struct CatalogTable {
   std::uint32_t ordinal = 0;  // persisted in every shard's sl_source_table, never reused
   std::unique_ptr<mapping::TableMapper> mapper;
   const mysql::TableSchema& schema() const { return mapper->context().schema; }
+  const store::TargetTable& target() const { return mapper->target(); }
 };
 
 struct Catalog {
   std::vector<CatalogTable> tables;  // by (source, schema, table)
+  std::string fingerprint;           // the job's, with the definitions of its own targets as the shards have them
+  // The table that rows of this legacy table are in; `message` for an ordinal that is not among `tables`.
+  const store::TargetTable& TargetOf(std::uint32_t table_ordinal) const;
 };
 
 // Opens sessions, lists and matches tables, reads or allocates ordinals (inserted into every shard's sl_source_table;

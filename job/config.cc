@@ -13,6 +13,7 @@
 #include "job/json_reader.h"
 #include "job/routing.h"
 #include "job/routing_reader.h"
+#include "job/target_reader.h"
 
 namespace shardlift::job {
 namespace {
@@ -136,7 +137,8 @@ Result<ShardConfig> ReadShard(const json& object, const std::string& file, const
   return shard;
 }
 
-// Runs `read` (item, file, place of the item) for the items of one array in all files, which together may not be none.
+// Runs `read` (item, file, place of the item) for the items of one array in all files, which together may be none only
+// where the key is optional.
 template <typename Read>
 Status ReadAll(const std::vector<JobPart>& parts, const char* key, Read read) {
   bool any = false;
@@ -149,7 +151,7 @@ Status ReadAll(const std::vector<JobPart>& parts, const char* key, Read read) {
       SL_TRY(read((*array)[i], part.path, fmt::format("{}: {}[{}]", part.path, key, i)));
     }
   }
-  if (any) return base::Ok();
+  if (any || !FindKey(ConfigObject("job"), key)->required) return base::Ok();
   return Status(Code::kUsage, fmt::format("{}: {}: is missing or empty", parts.front().path, key));
 }
 
@@ -177,12 +179,19 @@ Section FindSection(const std::vector<JobPart>& parts, const char* key) {
   return Section{part->document->at(key), part->path};
 }
 
+Status ReadTargets(const std::vector<JobPart>& parts, JobConfig* config) {
+  return ReadAll(parts, "targets", [&](const json& item, const std::string& file, const std::string& place) {
+    return AddTarget(item, file, place, config);
+  });
+}
+
 Result<mapping::MappingConfig> ReadMapping(const json& object, const std::string& place) {
   ObjectReader reader(object, place, ConfigObject("mapping"));
   mapping::MappingConfig mapping;
   mapping.place = place.ends_with(':') ? place.substr(0, place.size() - 1) : place;  // a file of its own
   mapping.name = reader.Text("name");
   mapping.origin = static_cast<std::uint32_t>(reader.Number("origin"));
+  mapping.target = reader.Text("target");
   mapping.sources = reader.Texts("sources");
   mapping.match = reader.Texts("match");
   mapping.key = reader.Texts("key");
@@ -202,6 +211,11 @@ Status AddMapping(const json& object, const std::string& place, JobConfig* confi
   ObjectReader reader(object, place, ConfigObject("mapping"));
   for (const mapping::MappingConfig& other : config->mappings) {
     if (other.name == mapping.name) reader.Fail("name", fmt::format("another mapping has this name: {}", other.place));
+  }
+  const std::vector<std::string> targets = config->TargetNames();
+  if (std::find(targets.begin(), targets.end(), mapping.target) == targets.end()) {
+    reader.Fail("target",
+                fmt::format("there is no target {}; the job has {}", mapping.target, fmt::join(targets, ", ")));
   }
   for (std::size_t i = 0; i < mapping.sources.size(); ++i) {
     const bool known = std::any_of(config->sources.begin(), config->sources.end(),
@@ -281,6 +295,14 @@ std::string Fingerprint(const JobConfig& config, const store::BucketRules& rules
     for (const auto& [column, expression] : mapping.columns) entry["columns"][column] = expression;
     for (const auto& [column, charset] : mapping.charsets) entry["charsets"][column] = charset;
     for (const auto& [column, expression] : mapping.bad_values) entry["bad_values"][column] = expression;
+    if (mapping.target != store::MessageTarget()->name) entry["target"] = mapping.target;
+  }
+  for (const TargetConfig& target : config.targets) {
+    json& entry = canonical["targets"][target.table.name];
+    entry["like_source"] = target.like_source;
+    entry["body"] = target.table.body;
+    entry["account_type"] = target.table.account_type;
+    entry["account_key"] = target.table.account_key;
   }
   const std::string text = canonical.dump();
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
@@ -291,6 +313,12 @@ std::string Fingerprint(const JobConfig& config, const store::BucketRules& rules
 }
 
 }  // namespace
+
+std::vector<std::string> JobConfig::TargetNames() const {
+  std::vector<std::string> names{store::MessageTarget()->name};
+  for (const TargetConfig& target : targets) names.push_back(target.table.name);
+  return names;
+}
 
 Result<JobConfig> LoadJobConfig(const std::string& path) {
   SL_ASSIGN(const std::vector<JobPart> parts, ReadJobParts(path));
@@ -304,7 +332,9 @@ Result<JobConfig> LoadJobConfig(const std::string& path) {
   SL_TRY(ReadServers(parts, &config));
   const Section routing = FindSection(parts, "routing");
   SL_TRY(ReadRouting(routing.object, routing.file, &config));
+  SL_TRY(ReadTargets(parts, &config));
   SL_TRY(ReadMappings(parts, &config));
+  SL_TRY(CheckTargetsUsed(config));
   SL_TRY(ReadLimits(parts, &config));
   SL_TRY(ReadSpool(parts, &config));
   SL_ASSIGN(const store::Router router, MakeRouter(config.routing));

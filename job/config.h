@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "mapping/config.h"
 #include "mysql/session.h"
+#include "store/message_table.h"
 #include "store/router.h"
 
 namespace shardlift::job {
@@ -46,6 +47,13 @@ struct ApplyConfig {
   std::uint32_t retry_seconds = 120;  // how long a lost server is waited for before exit 3
 };
 
+// A target table of the job's own (docs/configuration.md#targets). The store's `message` is always there.
+struct TargetConfig {
+  std::string place;         // where it stands, for messages
+  store::CustomTable table;  // its body is empty where the definition is taken from the sources
+  bool like_source = false;
+};
+
 // The raw binlogs of the sources, kept on this machine until checkpoints have passed them (docs/formats.md#spool).
 struct SpoolConfig {
   std::string directory;                  // default: JOB.spool beside the job file; one folder for each source
@@ -58,12 +66,14 @@ struct JobConfig {
   std::vector<SourceConfig> sources;
   std::vector<ShardConfig> shards;
   RoutingConfig routing;
+  std::vector<TargetConfig> targets;
   std::vector<mapping::MappingConfig> mappings;
   CopyConfig copy;
   ApplyConfig apply;
   SpoolConfig spool;
-  // SHA-256 over what decides the target's contents (mappings, routing rules): 64 hex digits.
+  // SHA-256 over what decides the target's contents (mappings, targets, routing rules): 64 hex digits.
   std::string fingerprint;
+  std::vector<std::string> TargetNames() const;  // `message` first
 };
 
 // kUsage with file and path ("job.json: sources[2].port: ...") and a remedy; unknown keys suggest the nearest known

@@ -114,6 +114,8 @@ std::vector<KeySpec> Job() {
       Required(Nested("shards", KeyKind::kObjectList, "shard",
                       "The message store. Each shard is one database; two shards may share a server.")),
       Nested("routing", KeyKind::kObject, "routing", "Which bucket a row is in, and which shard a bucket is on."),
+      Nested("targets", KeyKind::kObjectList, "target",
+             "Tables of the job's own that mappings fill beside the store's table message."),
       Required(Nested("mappings", KeyKind::kObjectOrFile, "mapping",
                       "One for each legacy family: the object itself, or a file or glob, relative to the file that "
                       "names it.")),
@@ -124,12 +126,30 @@ std::vector<KeySpec> Job() {
   };
 }
 
+std::vector<KeySpec> Target() {
+  return {
+      Required(Text("name", "", "Name of the table on the shards; none of the store's own.", "receipt")),
+      Text("ddl", "",
+           "Its definition: CREATE TABLE name (...), for both kinds of server. One of ddl, ddl_file and like.",
+           "CREATE TABLE receipt (id BIGINT UNSIGNED NOT NULL PRIMARY KEY, uid BIGINT UNSIGNED NOT NULL)"),
+      Text("ddl_file", "", "A file with the definition, relative to the file that names it.", "receipt.sql"),
+      Choice("like", {"source"}, "",
+             "source: the definition of the legacy tables that are mapped to it, which must all be of one form."),
+      Text("account_type", "1",
+           "A column of unsigned integers with the account type of the row, or the number that is the type of all "
+           "rows. With the account key it decides the bucket."),
+      Required(
+          Text("account_key", "", "A column with the account key: integers, text or binary strings, NOT NULL.", "uid")),
+  };
+}
+
 std::vector<KeySpec> Mapping() {
   return {
       Text("$schema", "", kSchemaHelp, "../mapping.schema.json"),
       Required(Text("name", "", "Names the family.", "im")),
       Required(Number("origin", 0, 1, 127,
                       "Number of the family in owners and message ids; different for each family, never changed.")),
+      Text("target", "message", "The table that the rows go to: message, or one of the job's targets."),
       Otherwise(List("sources", "Names of the sources that are looked at."), "all"),
       Required(
           List("match", "Patterns over schema.table: {00..15} (numbers with the width of the first), {a,b}, *, ?.")),
@@ -216,6 +236,10 @@ std::vector<ObjectSpec> MakeObjects() {
       {"source", "sources[]", "A legacy server.", Source()},
       {"connection", "sources[].reader", "How to reach a server.", Connection()},
       {"shard", "shards[]", "One database of the store.", Shard()},
+      {"target", "targets[]",
+       "A target table of the job's own: the data columns and keys as defined here, and in front of them bucket and "
+       "the owner columns with their unique key, which the tool adds and fills.",
+       Target()},
       {"mapping", "mappings[]", "One legacy family. The expressions: configs/mappings/README.md.", Mapping()},
       {"copy",
        "copy",

@@ -161,7 +161,8 @@ std::string ObjectReader::Text(std::string_view key) {
   }
   if (text.empty() && spec.required) Fail(key, "is missing or empty");
   const auto& choices = spec.choices;
-  if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end()) {
+  const bool missing = spec.fallback.empty() && Find(key) == nullptr;
+  if (!choices.empty() && !missing && std::find(choices.begin(), choices.end(), text) == choices.end()) {
     Fail(key, fmt::format("must be one of {}", fmt::join(choices, ", ")));
     text = spec.fallback;
   }

@@ -18,6 +18,7 @@ struct MappingConfig {
   std::string place;                 // where it stands, for messages: "configs/mappings/im.json" or "mappings[0]"
   std::uint32_t origin = 0;          // 1..255, one per legacy family
   std::vector<std::string> sources;  // names of sources; empty: all
+  std::string target = "message";    // the table that its rows go to
   std::vector<std::string> match;    // patterns over schema.table: "im_{0..3}.msg_{00..15}", "push_*.log"
   std::vector<std::string> key;      // columns of the unique key that names a legacy row
   std::string where;                 // rows for which it is not true are left behind and counted; empty: all rows

@@ -9,15 +9,12 @@
 #include "mapping/parser.h"
 #include "mapping/reverse_mapper.h"
 #include "mapping/target_column.h"
-#include "store/message_table.h"
 
 namespace shardlift::mapping {
 namespace {
 
 using mysql::Column;
 using mysql::ColumnType;
-
-constexpr std::string_view kFilledByTheTool[] = {"bucket", "owner_origin", "owner_table", "owner_key"};
 
 void AddOnce(std::string_view text, std::vector<std::string>* list) {
   if (!text.empty() && std::find(list->begin(), list->end(), text) == list->end()) list->emplace_back(text);
@@ -42,9 +39,9 @@ bool IgnoresCase(const Column& column) {
 
 // What the column's type and character set mean for a target column.
 void ColumnRisks(const mysql::TableSchema& schema, std::size_t index, const Expr& expr, std::string_view target,
-                 std::vector<std::string>* risks) {
+                 bool is_account, std::vector<std::string>* risks) {
   const Column& column = schema.columns[index];
-  const bool names_something = target == "account_key" || target == "conversation" || target == "sender";
+  const bool names_something = is_account || target == "conversation" || target == "sender";
   if (names_something && IgnoresCase(column) && KeepsCase(schema, expr, index)) {
     AddOnce(column.name + " (" + column.collation +
                 "): values that the source holds equal, by case, accents or trailing spaces, are different here",
@@ -75,6 +72,7 @@ class Explainer {
       : config_(config),
         schema_(context.schema),
         context_(context),
+        target_(*context.target),
         used_(schema_.columns.size()),
         whole_(schema_.columns.size()) {}
 
@@ -85,14 +83,15 @@ class Explainer {
       Problem(charsets.status().message());
     }
     for (const auto& [name, text] : config_.columns) {
-      if (store::MessageColumnIndex(name) == std::string_view::npos) {
+      const std::size_t index = target_.Find(name);
+      if (index == store::TargetTable::kNone) {
         Problem("columns." + name + ": the target table has no such column");
-      } else if (IsFilledByTheTool(name)) {
+      } else if (target_.IsFilledByTheTool(index)) {
         Problem("columns." + name + ": this column is filled by the tool; leave it out");
       }
     }
-    for (const store::TargetColumn& target : store::MessageColumns()) {
-      if (!IsFilledByTheTool(target.name)) TargetColumnOf(target);
+    for (std::size_t i = 0; i < target_.columns.size(); ++i) {
+      if (!target_.IsFilledByTheTool(i)) TargetColumnOf(target_.columns[i]);
     }
     if (!config_.where.empty()) Where();
     Key();
@@ -102,9 +101,6 @@ class Explainer {
   }
 
  private:
-  static bool IsFilledByTheTool(std::string_view name) {
-    return std::find(std::begin(kFilledByTheTool), std::end(kFilledByTheTool), name) != std::end(kFilledByTheTool);
-  }
   void Problem(std::string text) { out_.problems.push_back(std::move(text)); }
 
   TypeContext Types(std::string_view text, std::vector<bool>* used, std::vector<std::string>* notes) const {
@@ -127,10 +123,10 @@ class Explainer {
     ColumnExplanation column;
     column.target = target.name;
     column.is_default = named == config_.columns.end();
-    if (column.is_default && target.default_sql == nullptr) {
+    if (column.is_default && !target.default_sql) {
       return Problem("columns: target column " + target.name + " has no default; give it an expression");
     }
-    column.expression = column.is_default ? target.default_sql : named->second;
+    column.expression = column.is_default ? *target.default_sql : named->second;
     std::vector<bool> used(schema_.columns.size());
     const TypeContext types = Types(column.expression, &used, &column.risks);
     auto compiled = TargetExpression::Compile(types, target);
@@ -170,7 +166,8 @@ class Explainer {
       if (!used[i]) continue;
       used_[i] = true;
       column.sources.push_back(schema_.columns[i].name);
-      ColumnRisks(schema_, i, **parsed, column.target, &column.risks);
+      const bool is_account = column.target == target_.columns[target_.account_key].name;
+      ColumnRisks(schema_, i, **parsed, column.target, is_account, &column.risks);
       if ((*parsed)->op == Op::kColumn && column.target != "where") whole_[i] = true;
     }
     if (column.target != "where") FindLossy(**parsed, &column.conversions);
@@ -186,6 +183,7 @@ class Explainer {
   const mysql::TableSchema& schema_;
   const TableContext& context_;
   ContentCharsets charsets_;
+  const store::TargetTable& target_;
   std::vector<bool> used_;
   std::vector<bool> whole_;
   std::set<std::size_t> key_;

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "mapping/datetime.h"
 #include "mapping/inverse.h"
 #include "mapping/owner_key.h"
 #include "mapping/target_column.h"
-#include "store/message_table.h"
 
 namespace shardlift::mapping {
 
@@ -29,6 +29,14 @@ void Analyse(const Expr& expr, const std::string& reason, std::vector<std::strin
     if (!here.empty() && why.empty()) why = here;
   }
   for (const ExprPtr& arg : expr.args) Analyse(*arg, here, known_from, reasons, target);
+}
+
+// The column holds fewer digits than the expression gives: those that it lacks were zeros.
+std::string_view WithAllDigits(std::string_view time, unsigned digits, StringPool& pool) {
+  std::string& text = pool.New().append(time);
+  if (text.size() == kDateTimeBytes) text += '.';
+  text.resize(kDateTimeBytes + 1 + digits, '0');
+  return text;
 }
 
 }  // namespace
@@ -60,11 +68,11 @@ Status ReverseMapper::Impl::CompileTargets(std::vector<std::string>* known_from,
   std::vector<bool> used(context.schema.columns.size());
   std::vector<std::string> notes;
   for (const auto& [name, text] : config.columns) {
-    const std::size_t index = store::MessageColumnIndex(name);
+    const std::size_t index = context.target->Find(name);
     TypeContext types{text,     &context.schema, config.origin,       context.table_ordinal,
                       &used,    &notes,          context.rules.get(), context.flavour,
                       &charsets};
-    auto compiled = TargetExpression::Compile(types, store::MessageColumns()[index]);
+    auto compiled = TargetExpression::Compile(types, context.target->columns[index]);
     if (!compiled.ok()) return compiled.status();
     const bool replaces = std::any_of(config.bad_values.begin(), config.bad_values.end(),
                                       [&, &column = name](const auto& one) { return one.first == column; });
@@ -112,7 +120,8 @@ Status ReverseMapper::Reverse(std::string_view fields, std::vector<mysql::Value>
   const mysql::TableSchema& schema = impl_->context.schema;
   std::vector<std::optional<std::string_view>> values;
   for (FieldReader reader(fields); !reader.AtEnd();) values.push_back(reader.Next());
-  SL_CHECK(values.size() == store::MessageColumns().size());
+  const store::TargetTable& table = *impl_->context.target;
+  SL_CHECK(values.size() == table.columns.size());
   impl_->pool.Reset();
   impl_->found.assign(schema.columns.size(), {});
   for (const Impl::Target& target : impl_->targets) {
@@ -120,15 +129,18 @@ Status ReverseMapper::Reverse(std::string_view fields, std::vector<mysql::Value>
     const Expr& expr = target.expression.expr();
     Known known{!field.has_value(), 0, field.value_or(std::string_view())};
     bool ok = true;
+    if (field && expr.type.kind == Kind::kDateTime && expr.type.fraction > table.columns[target.index].fraction) {
+      known.bytes = WithAllDigits(*field, expr.type.fraction, impl_->pool);
+    }
     if (field && expr.type.kind == Kind::kInt) {
       std::string_view digits = *field;
       ok = TakeInteger(&digits, &known.number) && digits.empty();
     }
     if (!ok || !impl_->undoer->Undo(expr, known, impl_->pool, &impl_->found)) {
-      return impl_->BadValue(store::MessageColumns()[target.index].name, "no legacy row gives this value");
+      return impl_->BadValue(table.columns[target.index].name, "no legacy row gives this value");
     }
   }
-  const auto& owner = values[store::MessageColumnIndex(kOwnerKey)];
+  const auto& owner = values[table.owner_key];
   auto key = DecodeOwnerKey(schema, impl_->key, owner.value_or(std::string_view()));
   if (!key) return impl_->BadValue(kOwnerKey, "this is no key of the table");
   for (std::size_t i = 0; i < impl_->key.size(); ++i) impl_->found[impl_->key[i]] = {true, false, std::move((*key)[i])};

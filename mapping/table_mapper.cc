@@ -24,29 +24,8 @@ struct MapScratch {
 
 namespace {
 
-constexpr std::string_view kFilledByTheTool[] = {"bucket", "owner_origin", "owner_table", "owner_key"};
-
 constexpr const char* kNoBucketReason =
     "the routing rules have no bucket for the account key: it is no number, or lies below the first range";
-
-struct Indexes {
-  std::size_t bucket = store::MessageColumnIndex("bucket");
-  std::size_t account_type = store::MessageColumnIndex("account_type");
-  std::size_t account_key = store::MessageColumnIndex("account_key");
-  std::size_t biz_tag = store::MessageColumnIndex("biz_tag");
-  std::size_t owner_origin = store::MessageColumnIndex("owner_origin");
-  std::size_t owner_table = store::MessageColumnIndex("owner_table");
-  std::size_t owner_key = store::MessageColumnIndex("owner_key");
-};
-
-const Indexes& Index() {
-  static const Indexes indexes;
-  return indexes;
-}
-
-bool IsFilledByTheTool(std::string_view column) {
-  return std::find(std::begin(kFilledByTheTool), std::end(kFilledByTheTool), column) != std::end(kFilledByTheTool);
-}
 
 void Pack(const std::vector<Val>& fields, std::string* out) {
   std::size_t bytes = 0;
@@ -85,12 +64,13 @@ struct TableMapper::Impl {
     text.append(": ").append(place).append(place.empty() ? "" : ": ").append(message);
     return Status(Code::kUsage, std::move(text));
   }
+  const store::TargetTable& Target() const { return *context.target; }
   Status CheckNumbers() const;
   Status CompileKey();
   Status CheckTargets() const;
   Status CheckReplacements() const;
   Status CompileColumns(std::vector<bool>* used);
-  Status CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used);
+  Status CompileColumn(std::size_t target, std::string_view text, std::vector<bool>* used);
   Status CompileReplacement(const std::string& name, std::string_view own_text, std::vector<bool>* used);
   Status CompileWhere(std::vector<bool>* used);
   void NoteBuckets();
@@ -140,10 +120,12 @@ Status TableMapper::Impl::CompileKey() {
 Status TableMapper::Impl::CheckTargets() const {
   for (std::size_t i = 0; i < config.columns.size(); ++i) {
     const std::string& name = config.columns[i].first;
-    if (store::MessageColumnIndex(name) == std::string_view::npos) {
+    const std::size_t target = Target().Find(name);
+    if (target == store::TargetTable::kNone) {
       return Error("columns." + name, "the target table has no such column");
     }
-    if (IsFilledByTheTool(name)) return Error("columns." + name, "this column is filled by the tool; leave it out");
+    if (Target().IsFilledByTheTool(target))
+      return Error("columns." + name, "this column is filled by the tool; leave it out");
     for (std::size_t j = 0; j < i; ++j) {
       if (config.columns[j].first == name) return Error("columns." + name, "this column is there twice");
     }
@@ -165,18 +147,18 @@ Status TableMapper::Impl::CheckReplacements() const {
   return base::Ok();
 }
 
-Status TableMapper::Impl::CompileColumn(const std::string& name, std::string_view text, std::vector<bool>* used) {
-  std::size_t target = store::MessageColumnIndex(name);
+Status TableMapper::Impl::CompileColumn(std::size_t target, std::string_view text, std::vector<bool>* used) {
+  const store::TargetColumn& column = Target().columns[target];
   std::vector<std::string> found;
   TypeContext types{text,     &context.schema, config.origin,       context.table_ordinal,
                     used,     &found,          context.rules.get(), context.flavour,
                     &charsets};
-  auto compiled = TargetExpression::Compile(types, store::MessageColumns()[target]);
-  if (!compiled.ok()) return Error("columns." + name, compiled.status().message());
+  auto compiled = TargetExpression::Compile(types, column);
+  if (!compiled.ok()) return Error("columns." + column.name, compiled.status().message());
   columns.push_back({target, std::move(compiled).value()});
   if (const auto parsed = Parse(text); parsed.ok()) FindLossy(**parsed, &found);
-  for (const std::string& note : found) notes.push_back("columns." + name + ": " + note);
-  return CompileReplacement(name, text, used);
+  for (const std::string& note : found) notes.push_back("columns." + column.name + ": " + note);
+  return CompileReplacement(column.name, text, used);
 }
 
 Status TableMapper::Impl::CompileReplacement(const std::string& name, std::string_view own_text,
@@ -196,16 +178,17 @@ Status TableMapper::Impl::CompileReplacement(const std::string& name, std::strin
 Status TableMapper::Impl::CompileColumns(std::vector<bool>* used) {
   SL_TRY(CheckTargets());
   SL_TRY(CheckReplacements());
-  for (const store::TargetColumn& target : store::MessageColumns()) {
-    if (IsFilledByTheTool(target.name)) continue;
+  for (std::size_t i = 0; i < Target().columns.size(); ++i) {
+    const store::TargetColumn& target = Target().columns[i];
+    if (Target().IsFilledByTheTool(i)) continue;
     auto named = std::find_if(config.columns.begin(), config.columns.end(),
                               [&](const auto& column) { return column.first == target.name; });
     if (named != config.columns.end()) {
-      SL_TRY(CompileColumn(target.name, named->second, used));
-    } else if (target.default_sql == nullptr) {
+      SL_TRY(CompileColumn(i, named->second, used));
+    } else if (!target.default_sql) {
       return Error("columns", "target column " + target.name + " has no default; give it an expression");
     } else {
-      SL_TRY(CompileColumn(target.name, target.default_sql, used));
+      SL_TRY(CompileColumn(i, *target.default_sql, used));
     }
   }
   return base::Ok();
@@ -215,7 +198,7 @@ void TableMapper::Impl::NoteBuckets() {
   const store::RoutingRules& rules = context.rules->rules();
   if (rules.strategy != store::Strategy::kModulo && rules.strategy != store::Strategy::kRange) return;
   const auto account = std::find_if(columns.begin(), columns.end(),
-                                    [](const Column& column) { return column.target == Index().account_key; });
+                                    [this](const Column& column) { return column.target == Target().account_key; });
   const Expr* value = &account->expression.expr();
   while (value->op == Op::kToBinary || value->op == Op::kToText) value = value->args[0].get();
   const bool is_number = value->type.kind == Kind::kInt && value->type.min >= 0;
@@ -256,19 +239,24 @@ Status TableMapper::Impl::CheckUnmapped(std::vector<bool> used) const {
 
 void TableMapper::Impl::WriteSql() {
   SqlContext writer{&context.schema, context.flavour, &charsets};
-  sql.columns.resize(store::MessageColumns().size());
+  const store::TargetTable& target = Target();
+  sql.columns.resize(target.columns.size());
   for (const Column& column : columns) sql.columns[column.target] = column.expression.Sql(writer);
   sql.owner_key = OwnerKeySql(context.schema, key);
+  const auto column_or = [&](std::size_t index, std::uint32_t otherwise) {
+    return index == store::TargetTable::kNone ? std::to_string(otherwise) : sql.columns[index];
+  };
   const store::BucketRules& rules = *context.rules;
-  sql.columns[Index().bucket] = "NULL";
+  sql.columns[target.bucket] = "NULL";
   if (rules.has_sql()) {
-    sql.columns[Index().bucket] =
-        rules.Sql(sql.columns[Index().account_type], sql.columns[Index().account_key], sql.columns[Index().biz_tag])
-            .value();
+    sql.columns[target.bucket] = rules
+                                     .Sql(column_or(target.account_type, target.account_type_fixed),
+                                          sql.columns[target.account_key], column_or(target.biz_tag, 0))
+                                     .value();
   }
-  sql.columns[Index().owner_origin] = origin_text;
-  sql.columns[Index().owner_table] = ordinal_text;
-  sql.columns[Index().owner_key] = sql.owner_key;
+  sql.columns[target.owner_origin] = origin_text;
+  sql.columns[target.owner_table] = ordinal_text;
+  sql.columns[target.owner_key] = sql.owner_key;
   sql.where = where == nullptr ? "1" : ToSql(writer, *where);
   sql.order_by = OwnerKeyOrder(context.schema, key);
 }
@@ -284,28 +272,34 @@ Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& eva
 }
 
 Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const {
+  const store::TargetTable& target = Target();
   std::vector<Val>& fields = scratch.fields;
-  fields.assign(store::MessageColumns().size(), Val());
+  fields.assign(target.columns.size(), Val());
   for (const Column& column : columns) {
     const char* reason = "";
     bool replaced = false;
     if (!column.expression.Eval(evaluator, scratch.pool, &fields[column.target], &reason, &replaced)) {
       out->bad_column = static_cast<int>(column.target);
-      return BadValue(store::MessageColumns()[column.target].name, evaluator, reason);
+      return BadValue(target.columns[column.target].name, evaluator, reason);
     }
     if (replaced) out->replaced.push_back(static_cast<std::uint16_t>(column.target));
     if (evaluator.TakeLossy()) out->lossy.push_back(static_cast<std::uint16_t>(column.target));
   }
-  out->bucket = context.rules->BucketOf({static_cast<std::uint32_t>(fields[Index().account_type].bits),
-                                         fields[Index().account_key].bytes,
-                                         static_cast<std::uint32_t>(fields[Index().biz_tag].bits)});
-  if (out->bucket == store::kNoBucket) return BadValue("bucket", evaluator, kNoBucketReason);
+  const auto number_or = [&](std::size_t index, std::uint32_t otherwise) {
+    return index == store::TargetTable::kNone ? otherwise : static_cast<std::uint32_t>(fields[index].bits);
+  };
+  out->bucket = context.rules->BucketOf({number_or(target.account_type, target.account_type_fixed),
+                                         fields[target.account_key].bytes, number_or(target.biz_tag, 0)});
+  if (out->bucket == store::kNoBucket) {
+    out->bad_column = static_cast<int>(target.bucket);
+    return BadValue("bucket", evaluator, kNoBucketReason);
+  }
   std::string& bucket = scratch.pool.New();
   AppendInteger(Type{}, Val::Bits(out->bucket), &bucket);
-  fields[Index().bucket] = Val::Bytes(bucket);
-  fields[Index().owner_origin] = Val::Bytes(origin_text);
-  fields[Index().owner_table] = Val::Bytes(ordinal_text);
-  fields[Index().owner_key] = Val::Bytes(out->owner_key);
+  fields[target.bucket] = Val::Bytes(bucket);
+  fields[target.owner_origin] = Val::Bytes(origin_text);
+  fields[target.owner_table] = Val::Bytes(ordinal_text);
+  fields[target.owner_key] = Val::Bytes(out->owner_key);
   Pack(fields, &out->fields);
   return base::Ok();
 }

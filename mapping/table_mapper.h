@@ -20,12 +20,13 @@
 #include "mysql/position.h"
 #include "mysql/schema.h"
 #include "mysql/value.h"
+#include "store/message_table.h"
 #include "store/router.h"
 
 namespace shardlift::mapping {
 
-// A mapped row. Field bytes are what the target column holds (see store::TargetKind), one per store::MessageColumns(),
-// in that order: `bucket` and the owner columns included.
+// A mapped row. Field bytes are what the target column holds (see store::TargetKind), one per column of the target, in
+// its order: `bucket` and the owner columns included.
 struct MappedRow {
   bool kept = false;  // false: left behind by `where`; then only owner_key is set
   std::uint32_t bucket = 0;
@@ -61,12 +62,13 @@ struct TableContext {
   mysql::Flavour flavour;           // of its server; decides the SQL text
   std::uint32_t table_ordinal = 0;  // persisted, 1..65535
   std::shared_ptr<const store::BucketRules> rules;
+  store::TargetTablePtr target = store::MessageTarget();
 };
 
 // What the verifier runs on the source. Every expression is computed by the source server.
 struct MappingSql {
-  // One per store::MessageColumns(), bytes comparable with the target column's text. The one of `bucket` is NULL where
-  // no SQL computes the routing rules (store::BucketRules::has_sql).
+  // One per column of the target, bytes comparable with store::ShownSql. The one of `bucket` is NULL where no SQL
+  // computes the routing rules (store::BucketRules::has_sql).
   std::vector<std::string> columns;
   std::string owner_key;  // binary string expression
   std::string where;      // condition, "1" when there is none
@@ -92,6 +94,7 @@ class TableMapper {
   const MappingSql& sql() const;
   const MappingConfig& config() const;
   const TableContext& context() const;
+  const store::TargetTable& target() const { return *context().target; }
   std::span<const std::size_t> key_columns() const;     // indexes into the schema
   const std::vector<std::string>& lossy_notes() const;  // for the plan: conversions that may lose something
 

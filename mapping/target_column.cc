@@ -2,11 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "mapping/charset.h"
+#include "mapping/datetime.h"
+#include "mapping/decimal.h"
 #include "mapping/expression_error.h"
 #include "mapping/good_value_sql.h"
 #include "mapping/json_check.h"
 #include "mapping/parser.h"
+#include "mapping/shown_charset.h"
 
 namespace shardlift::mapping {
 
@@ -15,16 +21,120 @@ using store::TargetKind;
 
 namespace {
 
+// TIMESTAMP on both servers. Later MariaDB versions go on to 2106.
+constexpr std::string_view kTimestampMin = "1970-01-01 00:00:01";
+constexpr std::string_view kTimestampMax = "2038-01-19 03:14:07";
+
 Status CannotFill(const TypeContext& context, const Expr& expr, std::string_view wanted, std::string_view remedy) {
   return ExpressionError(context.text, expr.place,
                          std::string(wanted) + " is needed, this is " + std::string(KindName(expr.type.kind)) +
                              (remedy.empty() ? "" : "; ") + std::string(remedy));
 }
 
+void Note(const TypeContext& context, std::string note) { context.notes->push_back(std::move(note)); }
+
 void NoteLength(const TypeContext& context, const Expr& expr, const store::TargetColumn& target) {
+  if (target.characters_max > 0 && expr.type.bytes_max > target.characters_max) {
+    return Note(context, "values of more than " + std::to_string(target.characters_max) +
+                             " characters are bad values (checked at run time)");
+  }
   if (expr.type.bytes_max <= target.limit) return;
-  context.notes->push_back("values of more than " + std::to_string(target.limit) +
-                           " bytes are bad values (checked at run time)");
+  Note(context, "values of more than " + std::to_string(target.limit) + " bytes are bad values (checked at run time)");
+}
+
+// Puts a conversion around *expr, unless it gives that already.
+void WrapDigits(Op op, const store::TargetColumn& target, ExprPtr* expr) {
+  ExprPtr cast = NewExpr(op, (*expr)->place);
+  cast->type = (*expr)->type;
+  if (op == Op::kToDateTime) cast->type.fraction = target.fraction;
+  if (op == Op::kToDecimal) {
+    SetDecimal(&cast->type, std::min<unsigned>(target.precision, kDecimalDigitsMax), target.fraction);
+  }
+  cast->args.push_back(std::move(*expr));
+  *expr = std::move(cast);
+}
+
+Int128 Smallest(const store::TargetColumn& target) {
+  return target.kind == TargetKind::kSigned ? -Int128{target.least} : Int128{target.least};
+}
+
+Status ConvertInteger(const TypeContext& context, const store::TargetColumn& target, const Expr& expr) {
+  if (expr.type.kind != Kind::kInt) {
+    return CannotFill(context, expr, "a number",
+                      target.kind == TargetKind::kSigned ? "write CAST(... AS SIGNED)" : "write CAST(... AS UNSIGNED)");
+  }
+  if (expr.type.min >= Smallest(target) && expr.type.max <= Int128{target.limit}) return base::Ok();
+  const std::string least = (target.kind == TargetKind::kSigned ? "-" : "") + std::to_string(target.least);
+  Note(context,
+       "values outside " + least + " to " + std::to_string(target.limit) + " are bad values (checked at run time)");
+  return base::Ok();
+}
+
+Status ConvertDecimal(const TypeContext& context, const store::TargetColumn& target, ExprPtr* expr) {
+  const Type& type = (*expr)->type;
+  if (!IsNumber(type.kind)) return CannotFill(context, **expr, "a number", "write CAST(... AS DECIMAL(p, s))");
+  if (type.kind == Kind::kDecimal && type.fraction > target.fraction) {
+    return ExpressionError(context.text, (*expr)->place,
+                           "the column holds " + std::to_string(target.fraction) +
+                               " digits behind the point, this has " + std::to_string(type.fraction) +
+                               "; write CAST(... AS DECIMAL(p, " + std::to_string(target.fraction) + "))");
+  }
+  const unsigned digits = DecimalPrecision(type) - type.fraction;
+  if (digits > static_cast<unsigned>(target.precision - target.fraction)) {
+    Note(context, "numbers that the column does not hold are bad values (checked at run time)");
+  } else if (type.kind == Kind::kDecimal && type.fraction == target.fraction) {
+    return base::Ok();
+  }
+  if (type.kind == Kind::kDecimal && type.precision > kDecimalDigitsMax) {
+    return CannotFill(context, **expr, "a DECIMAL of at most " + std::to_string(kDecimalDigitsMax) + " digits", "");
+  }
+  WrapDigits(Op::kToDecimal, target, expr);
+  return base::Ok();
+}
+
+Status ConvertTime(const TypeContext& context, const store::TargetColumn& target, ExprPtr* expr) {
+  const Type& type = (*expr)->type;
+  if (target.kind == TargetKind::kDate) {
+    return type.kind == Kind::kDate ? base::Ok() : CannotFill(context, **expr, "a DATE", "write CAST(... AS DATE)");
+  }
+  if (target.kind == TargetKind::kTime) {
+    if (type.kind == Kind::kTime && type.fraction == target.fraction) return base::Ok();
+    return CannotFill(context, **expr, "a TIME(" + std::to_string(target.fraction) + ") column",
+                      "give the target column the digits of the source's, or make it a text column");
+  }
+  const std::string digits = std::to_string(target.fraction);
+  if (type.kind != Kind::kDateTime) {
+    return CannotFill(context, **expr, "a DATETIME", "write CAST(... AS DATETIME(" + digits + "))");
+  }
+  if (type.fraction > target.fraction) {
+    Note(context, "times with more than " + digits + " digits of a second are bad values (checked at run time)");
+  }
+  if (target.is_timestamp) Note(context, "times outside 1970 to 2038 are bad values (checked at run time)");
+  if (type.fraction < target.fraction) WrapDigits(Op::kToDateTime, target, expr);
+  return base::Ok();
+}
+
+Status ConvertText(const TypeContext& context, const store::TargetColumn& target, ExprPtr* expr) {
+  if ((*expr)->type.is_bool) return CannotFill(context, **expr, "a value", "a condition gives 0 or 1; write IF");
+  const bool members = target.kind != TargetKind::kText;
+  if (members && (*expr)->type.kind != Kind::kText) return CannotFill(context, **expr, "text", "");
+  if ((*expr)->type.kind == Kind::kBinary)
+    Note(context, "bytes that are not UTF-8 are bad values (checked at run time)");
+  WrapToText(expr);
+  if (members) {
+    Note(context, "other texts than the column's members are bad values (checked at run time)");
+    return base::Ok();
+  }
+  NoteLength(context, **expr, target);
+  if (target.pads) Note(context, "text with spaces at its end is a bad value (checked at run time)");
+  if (target.charset == "utf8mb4") return base::Ok();
+  if (FindCharset(target.charset) == Charset::kUnsupported && FindCharsetTable(target.charset) == nullptr) {
+    return ExpressionError(
+        context.text, (*expr)->place,
+        "texts are not written in the column's character set " + target.charset + "; give the target column utf8mb4");
+  }
+  Note(context, "characters that " + target.charset + " does not have are bad values (checked at run time)");
+  return base::Ok();
 }
 
 // Brings *expr to the kind of the target column.
@@ -32,29 +142,22 @@ Status Convert(const TypeContext& context, const store::TargetColumn& target, Ex
   Kind kind = (*expr)->type.kind;
   switch (target.kind) {
     case TargetKind::kUnsigned:
-      if (kind != Kind::kInt) return CannotFill(context, **expr, "a number", "write CAST(... AS UNSIGNED)");
-      if ((*expr)->type.min < 0 || (*expr)->type.max > Int128{target.limit}) {
-        context.notes->push_back("values outside 0 to " + std::to_string(target.limit) +
-                                 " are bad values (checked at run time)");
-      }
-      return base::Ok();
-    case TargetKind::kDateTime6: {
-      if (kind != Kind::kDateTime) return CannotFill(context, **expr, "a DATETIME", "write CAST(... AS DATETIME(6))");
-      if ((*expr)->type.fraction == 6) return base::Ok();
-      ExprPtr cast = NewExpr(Op::kToDateTime, (*expr)->place);
-      cast->type = (*expr)->type;
-      cast->type.fraction = 6;
-      cast->args.push_back(std::move(*expr));
-      *expr = std::move(cast);
-      return base::Ok();
-    }
+    case TargetKind::kSigned: return ConvertInteger(context, target, **expr);
+    case TargetKind::kDecimal: return ConvertDecimal(context, target, expr);
+    case TargetKind::kDate:
+    case TargetKind::kTime:
+    case TargetKind::kDateTime: return ConvertTime(context, target, expr);
+    case TargetKind::kText:
+    case TargetKind::kEnum:
+    case TargetKind::kSet: return ConvertText(context, target, expr);
     case TargetKind::kBinary:
       if ((*expr)->type.is_bool) return CannotFill(context, **expr, "a value", "a condition gives 0 or 1; write IF");
       WrapToBinary(expr);
       NoteLength(context, **expr, target);
+      if (target.pads) Note(context, "values of fewer bytes are bad values (checked at run time)");
       return base::Ok();
     case TargetKind::kJson:
-      if (kind == Kind::kText) context.notes->push_back("text that is not JSON is a bad value (checked at run time)");
+      if (kind == Kind::kText) Note(context, "text that is not JSON is a bad value (checked at run time)");
       if (kind != Kind::kText && kind != Kind::kJson)
         return CannotFill(context, **expr, "JSON", "write JSON_OBJECT(...)");
       NoteLength(context, **expr, target);
@@ -77,11 +180,21 @@ base::Result<TargetExpression> TargetExpression::Compile(const TypeContext& cont
   SL_TRY(Convert(context, target, &expr));
   TargetExpression made(target, std::move(expr));
   const Expr& literal = *made.expr_;
-  const bool fits = !literal.is_negative && literal.number <= target.limit;
-  if (target.kind == TargetKind::kUnsigned && literal.op == Op::kIntLiteral && fits) {
+  const bool fits =
+      !literal.is_negative && literal.number <= target.limit && Int128{literal.number} >= Smallest(target);
+  const bool integer = target.kind == TargetKind::kUnsigned || target.kind == TargetKind::kSigned;
+  if (integer && literal.op == Op::kIntLiteral && fits) {
     made.constant_ = std::to_string(literal.number);
   }
   return made;
+}
+
+TargetExpression::TargetExpression(const store::TargetColumn& target, ExprPtr expr)
+    : target_(&target), expr_(std::move(expr)) {
+  const Charset charset = FindCharset(target.charset);
+  if (target.kind == TargetKind::kText && charset != Charset::kUtf8 && charset != Charset::kAscii) {
+    encoder_ = std::make_shared<const CharsetEncoder>(target.charset);
+  }
 }
 
 Status TargetExpression::SetReplacement(const TypeContext& context, std::string_view own_text) {
@@ -127,37 +240,111 @@ bool TargetExpression::EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out,
     return target_->nullable;
   }
   switch (target_->kind) {
-    case TargetKind::kUnsigned: {
-      Int128 value = IntegerOf(expr_->type, *out);
-      *reason = "a number out of the column's range";
-      if (value < 0 || value > Int128{target_->limit}) return false;
-      std::string& text = pool.New();
-      AppendInteger(expr_->type, *out, &text);
-      out->bytes = text;
-      return true;
-    }
-    case TargetKind::kDateTime6: return true;
+    case TargetKind::kUnsigned:
+    case TargetKind::kSigned: return EvalInteger(pool, out, reason);
+    case TargetKind::kDate:
+    case TargetKind::kTime:
+    case TargetKind::kDecimal: return true;
+    case TargetKind::kDateTime: return EvalTime(out, reason);
+    case TargetKind::kText: return EvalText(pool, *out, reason);
+    case TargetKind::kEnum: *reason = "a text that is no member of the column"; return IsMember(out->bytes);
+    case TargetKind::kSet:
+      *reason = "a text that is no set of the column's members in their order";
+      return IsSetOfMembers(out->bytes);
     case TargetKind::kJson:
       *reason = "text that is not JSON, or nested too deeply";
       if (!IsJson(out->bytes)) return false;
       break;
-    case TargetKind::kBinary: break;
+    case TargetKind::kBinary:
+      *reason = "fewer bytes than the column has";
+      if (target_->pads && out->bytes.size() < target_->limit) return false;
+      break;
   }
   *reason = "more bytes than the column takes";
   return out->bytes.size() <= target_->limit;
 }
 
+bool TargetExpression::EvalInteger(StringPool& pool, Val* out, const char** reason) const {
+  const Int128 value = IntegerOf(expr_->type, *out);
+  *reason = "a number out of the column's range";
+  if (value < Smallest(*target_) || value > Int128{target_->limit}) return false;
+  std::string& text = pool.New();
+  AppendInteger(expr_->type, *out, &text);
+  out->bytes = text;
+  return true;
+}
+
+bool TargetExpression::EvalTime(Val* out, const char** reason) const {
+  const std::size_t wanted = kDateTimeBytes + (target_->fraction == 0 ? 0u : 1u + target_->fraction);
+  if (out->bytes.size() > wanted) {
+    *reason = "a time with more digits than the column holds";
+    const std::size_t first = std::max<std::size_t>(wanted, kDateTimeBytes + 1);
+    if (out->bytes.find_first_not_of('0', first) != std::string_view::npos) return false;
+    out->bytes = out->bytes.substr(0, wanted);
+  }
+  if (!target_->is_timestamp) return true;
+  *reason = "a time that TIMESTAMP does not have";
+  return out->bytes >= kTimestampMin && out->bytes.substr(0, kDateTimeBytes) <= kTimestampMax;
+}
+
+bool TargetExpression::EvalText(StringPool& pool, const Val& value, const char** reason) const {
+  std::string_view stored = value.bytes;
+  *reason = "a character that the column's character set does not have";
+  if (encoder_ != nullptr) {
+    std::string& encoded = pool.New();
+    if (!encoder_->Append(value.bytes, &encoded)) return false;
+    stored = encoded;
+  } else if (target_->charset != "utf8mb4") {
+    const unsigned char least = target_->charset == "ascii" ? 0x80 : 0xF0;  // what a longer character begins with
+    if (std::any_of(stored.begin(), stored.end(), [&](char c) { return static_cast<unsigned char>(c) >= least; })) {
+      return false;
+    }
+  }
+  *reason = "spaces at the end, which the column does not keep";
+  if (target_->pads && stored.ends_with(' ')) return false;
+  *reason = "more characters than the column takes";
+  if (target_->characters_max > 0 && value.bytes.size() > target_->characters_max &&
+      CountCharacters(value.bytes) > target_->characters_max) {
+    return false;
+  }
+  *reason = "more bytes than the column takes";
+  return stored.size() <= target_->limit;
+}
+
+bool TargetExpression::IsMember(std::string_view text) const {
+  return std::find(target_->members.begin(), target_->members.end(), text) != target_->members.end();
+}
+
+bool TargetExpression::IsSetOfMembers(std::string_view text) const {
+  auto from = target_->members.begin();
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    from = std::find(from, target_->members.end(), one);
+    if (from++ == target_->members.end()) return false;
+    if (one.size() == text.size()) return true;
+    text.remove_prefix(one.size() + 1);
+    if (text.empty()) return false;
+  }
+  return true;
+}
+
+// Of the kinds of columns that `message` has; the others' bad values no SQL tells yet.
 base::Result<std::string> TargetExpression::GoodSql(const SqlContext& context, std::string_view text) const {
   SL_ASSIGN(const std::string inside, GoodValueSql(context, text, *expr_));
   const Type& type = expr_->type;
   if (type.kind == Kind::kNull) return inside;
+  const bool is_plain_time = target_->kind == TargetKind::kDateTime && target_->fraction == 6 && !target_->is_timestamp;
+  const bool is_bytes = (target_->kind == TargetKind::kBinary && !target_->pads) || target_->kind == TargetKind::kJson;
+  const bool is_number = target_->kind == TargetKind::kUnsigned && target_->least == 0;
+  if (!is_plain_time && !is_bytes && !is_number) {
+    return ExpressionError(text, 0, "a column of this type takes no replacements; leave it out of \"bad_values\"");
+  }
   const std::string value = ToSql(context, *expr_);
   std::string fits;
-  const bool is_text = target_->kind == TargetKind::kBinary || target_->kind == TargetKind::kJson;
-  if (target_->kind == TargetKind::kUnsigned && (type.min < 0 || type.max > Int128{target_->limit})) {
+  if (is_number && (type.min < 0 || type.max > Int128{target_->limit})) {
     fits = fmt::format("{} BETWEEN 0 AND {}", value, target_->limit);
   }
-  if (is_text && type.bytes_max > target_->limit) fits = fmt::format("LENGTH({}) <= {}", value, target_->limit);
+  if (is_bytes && type.bytes_max > target_->limit) fits = fmt::format("LENGTH({}) <= {}", value, target_->limit);
   if (target_->kind == TargetKind::kJson && type.kind == Kind::kText) {
     fits = fmt::format("{}{}JSON_VALID({})", fits, fits.empty() ? "" : " AND ", value);
   }
@@ -178,8 +365,13 @@ std::string TargetExpression::Sql(const SqlContext& context) const {
 
 std::string TargetExpression::OwnSql(const SqlContext& context) const {
   std::string sql = ToSql(context, *expr_);
-  bool is_time = target_->kind == TargetKind::kDateTime6 && expr_->type.kind != Kind::kNull;
-  return is_time ? "CAST(" + sql + " AS CHAR CHARACTER SET utf8mb4)" : sql;
+  if (expr_->type.kind == Kind::kNull) return sql;
+  const bool is_time = target_->kind >= TargetKind::kDate && target_->kind <= TargetKind::kDateTime;
+  if (!is_time) return sql;
+  if (target_->kind == TargetKind::kDateTime && expr_->type.fraction > target_->fraction) {
+    sql = "CAST(" + sql + " AS DATETIME(" + std::to_string(target_->fraction) + "))";
+  }
+  return "CAST(" + sql + " AS CHAR CHARACTER SET utf8mb4)";
 }
 
 }  // namespace shardlift::mapping

@@ -8,15 +8,17 @@
 #include "base/status.h"
 #include "mapping/ast.h"
 #include "mapping/eval.h"
+#include "mapping/inverse.h"
 #include "mapping/sql.h"
 #include "mapping/typecheck.h"
-#include "store/message_table.h"
+#include "store/target_table.h"
 
 namespace shardlift::mapping {
 
 class TargetExpression {
  public:
-  // Parses, checks and converts `context.text`; kUsage with a caret. Notes go to context.notes.
+  // Parses, checks and converts `context.text`; kUsage with a caret. Notes go to context.notes. `target` must outlive
+  // the expression.
   static base::Result<TargetExpression> Compile(const TypeContext& context, const store::TargetColumn& target);
   // Gives the column an expression (`context.text`) for where this one's value is a bad one. kUsage when that one may
   // have a bad value itself, or when no SQL can tell the bad values of this one (`own_text`, for the caret).
@@ -28,15 +30,22 @@ class TargetExpression {
   const Expr& expr() const { return *expr_; }
 
  private:
-  TargetExpression(const store::TargetColumn& target, ExprPtr expr) : target_(&target), expr_(std::move(expr)) {}
+  TargetExpression(const store::TargetColumn& target, ExprPtr expr);
+
   bool EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const;
+  bool EvalInteger(StringPool& pool, Val* out, const char** reason) const;
+  bool EvalTime(Val* out, const char** reason) const;
+  bool EvalText(StringPool& pool, const Val& value, const char** reason) const;
+  bool IsMember(std::string_view text) const;
+  bool IsSetOfMembers(std::string_view text) const;
   std::string OwnSql(const SqlContext& context) const;
   // The condition in SQL that this one's value is no bad value; empty when it never is.
   base::Result<std::string> GoodSql(const SqlContext& context, std::string_view text) const;
 
   const store::TargetColumn* target_;
   ExprPtr expr_;
-  std::string constant_;  // the text of an integer literal; empty for anything else
+  std::string constant_;                           // the text of an integer literal; empty for anything else
+  std::shared_ptr<const CharsetEncoder> encoder_;  // of a text column that is not UTF-8
   std::unique_ptr<TargetExpression> replacement_;
 };
 

@@ -41,9 +41,10 @@ struct Lane::Step {
   bool last;        // moves the checkpoint
 };
 
-Lane::Lane(const job::JobConfig& config, std::uint32_t source, std::uint32_t shard, const LaneClaim& claim,
-           RunState* state)
+Lane::Lane(const job::JobConfig& config, const job::Catalog& catalog, std::uint32_t source, std::uint32_t shard,
+           const LaneClaim& claim, RunState* state)
     : config_(config),
+      catalog_(catalog),
       source_name_(config.sources[source].endpoint.name),
       shard_(shard),
       state_(state),
@@ -294,7 +295,7 @@ Status Lane::Connect() {
   SL_ASSIGN(session_, mysql::Session::Open(config_.shards[shard_].endpoint, options));
   connection_id_ = session_->connection_id();
   if (writer_) use_load_data_ = writer_->use_load_data();
-  writer_ = std::make_unique<ShardWriter>(session_.get(), use_load_data_);
+  writer_ = std::make_unique<ShardWriter>(session_.get(), &catalog_, use_load_data_);
   SL_ASSIGN(auto uptime, session_->Query("SELECT UNIX_TIMESTAMP()", "read clock"));
   SL_ASSIGN(auto status, session_->Query("SHOW GLOBAL STATUS LIKE 'Uptime'", "read uptime"));
   const std::uint64_t now = ToNumber(uptime.rows.at(0).at(0));

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "job/catalog.h"
 #include "job/config.h"
 #include "migrate/batch.h"
 #include "migrate/lane_claim.h"
@@ -34,9 +35,9 @@ namespace shardlift::migrate {
 
 class Lane {
  public:
-  // `config` and `state` must outlive the lane.
-  Lane(const job::JobConfig& config, std::uint32_t source, std::uint32_t shard, const LaneClaim& claim,
-       RunState* state);
+  // `config`, `catalog` and `state` must outlive the lane.
+  Lane(const job::JobConfig& config, const job::Catalog& catalog, std::uint32_t source, std::uint32_t shard,
+       const LaneClaim& claim, RunState* state);
   ~Lane();  // stops without draining
 
   // Hands over a batch; blocks while the queue is full. Dropped when the run has failed.
@@ -80,6 +81,7 @@ class Lane {
   std::string Place();
 
   const job::JobConfig& config_;
+  const job::Catalog& catalog_;
   const std::string source_name_;
   const std::uint32_t shard_;
   RunState* const state_;

@@ -85,15 +85,16 @@ Result<std::unique_ptr<mysql::Session>> LockShard(const job::JobConfig& config, 
   return session;
 }
 
-Result<LaneClaim> ClaimLane(mysql::Session& session, const job::JobConfig& config, const std::string& source) {
+Result<LaneClaim> ClaimLane(mysql::Session& session, const job::JobConfig& config, const std::string& fingerprint,
+                            const std::string& source) {
   const std::string where = fmt::format("WHERE source = {} AND lane = {}", session.Quote(source), kLane);
   SL_TRY(session.Execute(
       fmt::format("INSERT INTO sl_lane (source, lane, job, epoch, seq, position, applied, fingerprint, lane_count, "
                   "format_version, holder, updated_at) SELECT {}, {}, {}, 0, 0, '', '', {}, {}, {}, '', NOW(6) FROM "
                   "(SELECT 1) one "
                   "WHERE NOT EXISTS (SELECT 1 FROM sl_lane {})",
-                  session.Quote(source), kLane, session.Quote(config.name), session.Quote(config.fingerprint),
-                  kLaneCount, kCheckpointFormat, where),
+                  session.Quote(source), kLane, session.Quote(config.name), session.Quote(fingerprint), kLaneCount,
+                  kCheckpointFormat, where),
       "create lane"));
   SL_TRY(session.Execute(fmt::format("UPDATE sl_lane SET epoch = epoch + 1, holder = {}, updated_at = NOW(6) {}",
                                      session.Quote(Holder()), where),
@@ -105,12 +106,12 @@ Result<LaneClaim> ClaimLane(mysql::Session& session, const job::JobConfig& confi
                           "read lane"));
   if (rows.rows.size() != 1) return Status(Code::kCorrupt, "sl_lane lost its row while it was claimed");
   const auto& row = rows.rows[0];
-  if (row[4] != config.fingerprint) {
+  if (row[4] != fingerprint) {
     return Status(
         Code::kRefused,
-        fmt::format("the checkpoints of source {} were written under other mappings or other routing rules "
+        fmt::format("the checkpoints of source {} were written under other mappings, targets or routing rules "
                     "(fingerprint {} there, {} in {}); continue with the old job file or start with empty shards",
-                    source, row[4]->substr(0, 12), config.fingerprint.substr(0, 12), config.path));
+                    source, row[4]->substr(0, 12), fingerprint.substr(0, 12), config.path));
   }
   SL_ASSIGN(const std::uint64_t lane_count, ParseNumber(row[5], "lane count"));
   SL_ASSIGN(const std::uint64_t format, ParseNumber(row[6], "checkpoint format"));
@@ -246,7 +247,7 @@ Result<SourceClaim> ClaimSource(const job::JobConfig& config, const job::Catalog
   std::vector<Marks> per_shard;
   for (const job::ShardConfig& shard : config.shards) {
     SL_ASSIGN(auto session, mysql::Session::Open(shard.endpoint, OptionsFor(shard)));
-    Result<LaneClaim> lane = ClaimLane(*session, config, name);
+    Result<LaneClaim> lane = ClaimLane(*session, config, catalog.fingerprint, name);
     if (!lane.ok()) return lane.status().WithContext("shard " + shard.endpoint.Text());
     claim.lanes.push_back(*lane);
     sessions.push_back(std::move(session));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "job/routing.h"
+#include "mysql/schema.h"
 #include "mysql/session.h"
 
 namespace shardlift::migrate {
@@ -35,22 +36,26 @@ Status ReadRecord(const job::JobConfig& config, const store::Router& router, std
 }
 
 // Checkpoints count as well: a lane's stream is passed by what its buckets were while it ran.
-Result<bool> HoldsAnything(mysql::Session& session) {
-  SL_ASSIGN(auto rows, session.Query("SELECT EXISTS (SELECT 1 FROM message) OR EXISTS (SELECT 1 FROM sl_dead_letter) "
-                                     "OR EXISTS (SELECT 1 FROM sl_lane WHERE position <> '')",
-                                     "look for rows"));
+Result<bool> HoldsAnything(mysql::Session& session, const job::JobConfig& config) {
+  std::string sql =
+      "SELECT EXISTS (SELECT 1 FROM sl_dead_letter) OR EXISTS (SELECT 1 FROM sl_lane WHERE position <> '')";
+  for (const std::string& target : config.TargetNames()) {
+    sql += fmt::format(" OR EXISTS (SELECT 1 FROM {})", mysql::QuoteIdentifier(target));
+  }
+  SL_ASSIGN(auto rows, session.Query(sql, "look for rows"));
   return rows.rows.empty() || rows.rows[0][0] != "0";
 }
 
 // Buckets may move only while nothing is in them: this program moves no rows between shards.
-Status CheckMap(const std::vector<Shard>& shards, std::uint64_t epoch, const std::string& map) {
+Status CheckMap(const std::vector<Shard>& shards, const job::JobConfig& config, std::uint64_t epoch,
+                const std::string& map) {
   const Shard* other = nullptr;
   for (const Shard& shard : shards) {
     if (other == nullptr && shard.record && shard.record->shard_map != map) other = &shard;
   }
   if (other == nullptr) return base::Ok();
   for (const Shard& shard : shards) {
-    SL_ASSIGN(const bool holds, HoldsAnything(*shard.session));
+    SL_ASSIGN(const bool holds, HoldsAnything(*shard.session, config));
     if (!holds) continue;
     return Status(Code::kRefused,
                   fmt::format("{} holds rows or checkpoints, and routing.map (epoch {}) gives buckets to other shards "
@@ -93,7 +98,7 @@ Status CheckRouting(const job::JobConfig& config, const store::Router& router) {
     SL_ASSIGN(shards[i].session, mysql::Session::Open(config.shards[i].endpoint, options));
     SL_TRY(ReadRecord(config, router, i, &shards[i]));
   }
-  SL_TRY(CheckMap(shards, router.epoch(), router.MapText()));
+  SL_TRY(CheckMap(shards, config, router.epoch(), router.MapText()));
   for (std::size_t i = 0; i < shards.size(); ++i) SL_TRY(Store(shards[i], config, router, i));
   return base::Ok();
 }

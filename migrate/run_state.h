@@ -31,10 +31,12 @@ class RunState {
     return failure_;
   }
 
-  void CountValues(const std::string& mapping, const ValueCounts& values) {
+  void CountValues(const mapping::TableMapper& mapper, const ValueCounts& values) {
     if (values.empty()) return;
     const std::lock_guard lock(mutex_);
-    values_[mapping].Add(values);
+    MappingCounts& mapping = values_[mapper.config().name];
+    mapping.target = mapper.context().target;
+    mapping.values.Add(values);
   }
   std::vector<ValueCount> value_counts() const {
     const std::lock_guard lock(mutex_);
@@ -52,7 +54,7 @@ class RunState {
  private:
   mutable std::mutex mutex_;
   base::Status failure_;
-  std::map<std::string, ValueCounts> values_;  // by mapping
+  std::map<std::string, MappingCounts> values_;  // by mapping
   std::atomic<bool> aborted_{false};
 };
 

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "mapping/table_mapper.h"
-#include "store/message_table.h"
+#include "mysql/schema.h"
 
 namespace shardlift::migrate {
 namespace {
@@ -20,9 +20,11 @@ constexpr std::size_t kOwnersPerStatement = 500;
 constexpr std::size_t kRowsPerInsert = 500;
 constexpr std::size_t kInsertBytesMax = 1u << 20;
 
-// Server errors that speak of one row's values: bad value, out of range, too long, bad JSON, CHECK, NULL.
+// Server errors that speak of one row's values: bad value, out of range, too long, bad JSON, CHECK, NULL, no partition,
+// what a generated column makes of them.
 bool IsValueError(unsigned server_errno) {
-  static constexpr unsigned kErrors[] = {1048, 1264, 1265, 1292, 1300, 1366, 1406, 3140, 3819, 3988, 4025};
+  static constexpr unsigned kErrors[] = {1048, 1264, 1265, 1292, 1300, 1365, 1366,
+                                         1406, 1526, 1690, 3140, 3819, 3988, 4025};
   return std::find(std::begin(kErrors), std::end(kErrors), server_errno) != std::end(kErrors);
 }
 
@@ -52,23 +54,39 @@ Status ForSlices(std::span<const std::string_view> all, Fn&& fn) {
   return base::Ok();
 }
 
-// LOAD DATA reads every field as bytes (CHARACTER SET binary), which is right for binary and number columns; JSON
-// columns refuse binary strings and are converted.
-std::string LoadStatement() {
+// Kinds that do not take binary strings: their values go through a conversion.
+bool IsText(TargetKind kind) {
+  return kind == TargetKind::kText || kind == TargetKind::kEnum || kind == TargetKind::kSet ||
+         kind == TargetKind::kJson;
+}
+
+std::string ColumnList(const store::TargetTable& table) {
+  std::string columns;
+  for (const store::TargetColumn& column : table.columns) {
+    columns += (columns.empty() ? "" : ", ") + mysql::QuoteIdentifier(column.name);
+  }
+  return columns;
+}
+
+// LOAD DATA reads every field as bytes (CHARACTER SET binary), which is right for binary, number and time columns; JSON
+// columns refuse binary strings, text columns would take them as they are.
+std::string LoadStatement(const store::TargetTable& table) {
   std::string columns;
   std::string sets;
-  for (const store::TargetColumn& column : store::MessageColumns()) {
-    if (!columns.empty()) columns += ", ";
-    if (column.kind == TargetKind::kJson) {
-      columns += "@" + column.name;
-      sets += (sets.empty() ? " SET " : ", ") + fmt::format("{0} = CONVERT(@{0} USING utf8mb4)", column.name);
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const std::string name = mysql::QuoteIdentifier(table.columns[i].name);
+    if (i > 0) columns += ", ";
+    if (IsText(table.columns[i].kind)) {
+      columns += fmt::format("@c{}", i);
+      sets += (sets.empty() ? " SET " : ", ") + fmt::format("{} = CONVERT(@c{} USING utf8mb4)", name, i);
     } else {
-      columns += column.name;
+      columns += name;
     }
   }
-  return "LOAD DATA LOCAL INFILE 'rows' INTO TABLE message CHARACTER SET binary FIELDS TERMINATED BY x'09' "
-         "ESCAPED BY x'5C' LINES TERMINATED BY x'0A' (" +
-         columns + ")" + sets;
+  return fmt::format(
+      "LOAD DATA LOCAL INFILE 'rows' INTO TABLE {} CHARACTER SET binary FIELDS TERMINATED BY x'09' ESCAPED BY x'5C' "
+      "LINES TERMINATED BY x'0A' ({}){}",
+      mysql::QuoteIdentifier(table.name), columns, sets);
 }
 
 void AppendLoadField(std::string& out, std::string_view bytes) {
@@ -100,49 +118,84 @@ void AppendLoadLine(std::string& out, std::string_view fields) {
   out += '\n';
 }
 
-void AppendTuple(std::string& out, std::string_view fields) {
+void AppendTuple(std::string& out, const store::TargetTable& table, std::string_view fields) {
   mapping::FieldReader reader(fields);
   out += '(';
-  const std::span<const store::TargetColumn> columns = store::MessageColumns();
-  for (std::size_t i = 0; i < columns.size(); ++i) {
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (i > 0) out += ',';
     const std::optional<std::string_view> field = reader.Next();
     if (!field) {
       out += "NULL";
       continue;
     }
-    switch (columns[i].kind) {
-      case TargetKind::kUnsigned: out += *field; break;
-      case TargetKind::kDateTime6: out += fmt::format("'{}'", *field); break;
+    switch (table.columns[i].kind) {
+      case TargetKind::kUnsigned:
+      case TargetKind::kSigned:
+      case TargetKind::kDecimal: out += *field; break;
+      case TargetKind::kDate:
+      case TargetKind::kTime:
+      case TargetKind::kDateTime: out += fmt::format("'{}'", *field); break;
       case TargetKind::kBinary: out += mysql::HexLiteral(*field); break;
+      case TargetKind::kText:
+      case TargetKind::kEnum:
+      case TargetKind::kSet:
       case TargetKind::kJson: out += fmt::format("CONVERT({} USING utf8mb4)", mysql::HexLiteral(*field)); break;
     }
   }
   out += ')';
 }
 
-const std::string& InsertPrefix() {
-  static const std::string prefix = [] {
-    std::string columns;
-    for (const store::TargetColumn& column : store::MessageColumns()) {
-      columns += (columns.empty() ? "" : ", ") + column.name;
-    }
-    return "INSERT INTO message (" + columns + ") VALUES ";
-  }();
-  return prefix;
+// The hint keeps the optimizer from scanning a small table and waiting for rows that other lanes have locked. Each
+// server takes it in one form only: MySQL ignores FORCE INDEX in a DELETE of a tiny table, MariaDB knows no hint
+// comments.
+std::string DeleteHead(mysql::Flavour flavour, const std::string& table) {
+  return flavour == mysql::Flavour::kMySql ? fmt::format("DELETE /*+ INDEX({0} owner) */ FROM {0} WHERE ", table)
+                                           : fmt::format("DELETE {0} FROM {0} FORCE INDEX (owner) WHERE ", table);
 }
+
+std::string_view OwnerOf(std::string_view owner_id) { return owner_id; }
+std::string_view OwnerOf(const RowRef& row) { return row.owner_id; }
 
 }  // namespace
 
+// fn(statements, items) for each target table that the items are of.
+template <class Item, class Fn>
+Status ShardWriter::ForTables(std::span<const Item> items, Fn&& fn) {
+  std::map<Statements*, std::vector<Item>> by_table;
+  std::uint32_t last_ordinal = 0;
+  std::pair<Statements* const, std::vector<Item>>* last = nullptr;
+  for (const Item& item : items) {
+    const std::uint32_t ordinal = SplitOwnerId(OwnerOf(item)).table_ordinal;
+    if (last == nullptr || ordinal != last_ordinal) {
+      last = &*by_table.try_emplace(&StatementsOf(ordinal)).first;
+      last_ordinal = ordinal;
+    }
+    last->second.push_back(item);
+  }
+  for (const auto& [statements, part] : by_table) SL_TRY(fn(*statements, std::span<const Item>(part)));
+  return base::Ok();
+}
+
+ShardWriter::Statements& ShardWriter::StatementsOf(std::uint32_t table_ordinal) {
+  Statements*& known = by_ordinal_[table_ordinal];
+  if (known != nullptr) return *known;
+  const store::TargetTable& table = catalog_->TargetOf(table_ordinal);
+  const auto [made, is_new] = statements_.try_emplace(&table);
+  known = &made->second;
+  if (!is_new) return *known;
+  known->table = &table;
+  known->quoted = mysql::QuoteIdentifier(table.name);
+  known->load = LoadStatement(table);
+  known->insert = fmt::format("INSERT INTO {} ({}) VALUES ", known->quoted, ColumnList(table));
+  known->remove = DeleteHead(session_->flavour(), known->quoted);
+  return *known;
+}
+
 Status ShardWriter::DeleteOwners(std::span<const std::string_view> owner_ids) {
-  // The hint keeps the optimizer from scanning a small table and waiting for rows that other lanes have locked. Each
-  // server takes it in one form only: MySQL ignores FORCE INDEX in a DELETE of a tiny table, MariaDB knows no hint
-  // comments.
-  const std::string_view head = session_->flavour() == mysql::Flavour::kMySql
-                                    ? "DELETE /*+ INDEX(message owner) */ FROM message WHERE "
-                                    : "DELETE message FROM message FORCE INDEX (owner) WHERE ";
-  return ForSlices(owner_ids, [&](std::span<const std::string_view> slice) {
-    return session_->Execute(std::string(head) + OwnerCondition(slice), "delete rows by owner");
+  return ForTables(owner_ids, [&](const Statements& table, std::span<const std::string_view> owners) {
+    return ForSlices(owners, [&](std::span<const std::string_view> slice) {
+      return session_->Execute(table.remove + OwnerCondition(slice), "delete rows by owner");
+    });
   });
 }
 
@@ -158,11 +211,10 @@ Result<std::vector<std::string>> ShardWriter::ExistingOwners(const ChunkPart& pa
   std::vector<std::string> existing;
   if (wanted.empty()) return existing;
   const std::string sql = fmt::format(
-      "SELECT owner_key FROM message FORCE INDEX (owner) WHERE owner_origin = {} AND owner_table = {} AND owner_key >= "
-      "{} "
+      "SELECT owner_key FROM {} FORCE INDEX (owner) WHERE owner_origin = {} AND owner_table = {} AND owner_key >= {} "
       "AND owner_key <= {}",
-      part.origin, part.table_ordinal, mysql::HexLiteral(SplitOwnerId(low).legacy_key),
-      mysql::HexLiteral(SplitOwnerId(high).legacy_key));
+      StatementsOf(part.table_ordinal).quoted, part.origin, part.table_ordinal,
+      mysql::HexLiteral(SplitOwnerId(low).legacy_key), mysql::HexLiteral(SplitOwnerId(high).legacy_key));
   SL_ASSIGN(auto stream, session_->OpenStream(sql, "find rows the stream wrote before the chunk"));
   while (true) {
     SL_ASSIGN(const bool more, stream->Next());
@@ -173,34 +225,34 @@ Result<std::vector<std::string>> ShardWriter::ExistingOwners(const ChunkPart& pa
 }
 
 Status ShardWriter::InsertFast(std::span<const RowRef> rows) {
-  if (rows.empty()) return base::Ok();
-  if (use_load_data_) {
-    Status status = LoadRows(rows);
-    const unsigned refused = status.server_errno();
-    if (refused != 3948 && refused != 1148 && refused != 4166 && refused != 2068) return status;
-    use_load_data_ = false;  // the server does not allow LOCAL; nothing was sent
-  }
-  return InsertRows(rows);
+  return ForTables(rows, [&](const Statements& table, std::span<const RowRef> part) {
+    if (use_load_data_) {
+      Status status = LoadRows(table, part);
+      const unsigned refused = status.server_errno();
+      if (refused != 3948 && refused != 1148 && refused != 4166 && refused != 2068) return status;
+      use_load_data_ = false;  // the server does not allow LOCAL; nothing was sent
+    }
+    return InsertRows(table, part);
+  });
 }
 
-Status ShardWriter::LoadRows(std::span<const RowRef> rows) {
-  static const std::string statement = LoadStatement();
+Status ShardWriter::LoadRows(const Statements& table, std::span<const RowRef> rows) {
   buffer_.clear();
   for (const RowRef& row : rows) AppendLoadLine(buffer_, row.fields);
-  SL_ASSIGN(const mysql::LoadDataResult result, session_->LoadData(statement, buffer_, "load rows"));
+  SL_ASSIGN(const mysql::LoadDataResult result, session_->LoadData(table.load, buffer_, "load rows"));
   if (result.records == rows.size() && result.affected_rows == rows.size() && result.warnings == 0) return base::Ok();
   return Status(Code::kDuplicate, fmt::format("load rows: sent {}, inserted {}, warnings {}", rows.size(),
                                               result.affected_rows, result.warnings));
 }
 
-Status ShardWriter::InsertRows(std::span<const RowRef> rows) {
+Status ShardWriter::InsertRows(const Statements& table, std::span<const RowRef> rows) {
   std::size_t i = 0;
   while (i < rows.size()) {
-    buffer_ = InsertPrefix();
+    buffer_ = table.insert;
     const std::size_t first = i;
     while (i < rows.size() && i - first < kRowsPerInsert && buffer_.size() < kInsertBytesMax) {
       if (i > first) buffer_ += ',';
-      AppendTuple(buffer_, rows[i++].fields);
+      AppendTuple(buffer_, *table.table, rows[i++].fields);
     }
     Status status = session_->Execute(buffer_, "insert rows");
     if (!status.ok() && IsValueError(status.server_errno())) return Status(Code::kDuplicate, status.message());
@@ -211,8 +263,9 @@ Status ShardWriter::InsertRows(std::span<const RowRef> rows) {
 
 Status ShardWriter::InsertCareful(std::span<const RowRef> rows, std::vector<DeadLetter>* dead_letters) {
   for (const RowRef& row : rows) {
-    buffer_ = InsertPrefix();
-    AppendTuple(buffer_, row.fields);
+    const Statements& table = StatementsOf(SplitOwnerId(row.owner_id).table_ordinal);
+    buffer_ = table.insert;
+    AppendTuple(buffer_, *table.table, row.fields);
     const Status status = session_->Execute(buffer_, "insert row");
     if (status.ok()) continue;
     if (status.code() == Code::kDuplicate) {

@@ -1,20 +1,23 @@
-// ShardWriter: the statements that change one shard's message table inside a lane's transaction.
+// ShardWriter: the statements that change one shard's target tables inside a lane's transaction.
 //
 // An apply may touch only rows of the same owner (design 5.3): deletes go by the unique owner index, inserts are plain.
 // Rows go in by LOAD DATA LOCAL, which turns bad values and duplicate keys into warnings; the counts and warnings are
 // compared, and when they are off the caller rolls back and comes again with `careful`, which inserts row by row.
 //
-// Borrows the session; one thread.
+// Borrows the session and the catalog; one thread.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "base/status.h"
+#include "job/catalog.h"
 #include "migrate/batch.h"
 #include "mysql/session.h"
 
@@ -28,7 +31,8 @@ struct RowRef {
 
 class ShardWriter {
  public:
-  ShardWriter(mysql::Session* session, bool use_load_data) : session_(session), use_load_data_(use_load_data) {}
+  ShardWriter(mysql::Session* session, const job::Catalog* catalog, bool use_load_data)
+      : session_(session), catalog_(catalog), use_load_data_(use_load_data) {}
 
   // Removes whatever these owners have on this shard. Owners without a row cost an index probe.
   base::Status DeleteOwners(std::span<const std::string_view> owner_ids);
@@ -51,9 +55,22 @@ class ShardWriter {
   bool use_load_data() const { return use_load_data_; }
 
  private:
-  base::Status LoadRows(std::span<const RowRef> rows);
-  base::Status InsertRows(std::span<const RowRef> rows);
+  struct Statements {  // of one target table
+    const store::TargetTable* table = nullptr;
+    std::string quoted;
+    std::string load;
+    std::string insert;  // up to the values
+    std::string remove;  // up to the condition
+  };
+  template <class Item, class Fn>
+  base::Status ForTables(std::span<const Item> items, Fn&& fn);
+  Statements& StatementsOf(std::uint32_t table_ordinal);
+  base::Status LoadRows(const Statements& table, std::span<const RowRef> rows);
+  base::Status InsertRows(const Statements& table, std::span<const RowRef> rows);
   mysql::Session* session_;
+  const job::Catalog* catalog_;
+  std::map<const store::TargetTable*, Statements> statements_;
+  std::unordered_map<std::uint32_t, Statements*> by_ordinal_;
   bool use_load_data_;
   std::string buffer_;
 };

@@ -126,7 +126,7 @@ Status SourcePipeline::HandleAfter(const binlog::CommitGroup& group, const job::
       dead_owners_.insert(owner);
       values.CountSetAside(mapped_);
     }
-    state_->CountValues(table.mapper->config().name, values);
+    state_->CountValues(*table.mapper, values);
     return base::Ok();
   }
   if (!status.ok()) return status.WithContext("table " + table.schema().name.Text());
@@ -134,7 +134,7 @@ Status SourcePipeline::HandleAfter(const binlog::CommitGroup& group, const job::
   const std::uint32_t shard = router_.ShardOf(mapped_.bucket);
   Put(shard, owner, mapped_.fields);
   if (!skips_[shard]) values.CountRow(mapped_);
-  state_->CountValues(table.mapper->config().name, values);
+  state_->CountValues(*table.mapper, values);
   return base::Ok();
 }
 

@@ -97,7 +97,7 @@ Status SourcePipeline::Prepare() {
 
 void SourcePipeline::Start() {
   for (std::uint32_t shard = 0; shard < config_.shards.size(); ++shard) {
-    lanes_.push_back(std::make_unique<Lane>(config_, source_, shard, claim_.lanes[shard], state_));
+    lanes_.push_back(std::make_unique<Lane>(config_, catalog_, source_, shard, claim_.lanes[shard], state_));
   }
   for (const job::CatalogTable& table : catalog_.tables) {
     if (table.source != source_) continue;
@@ -285,7 +285,7 @@ void SourcePipeline::MergeReadyChunks() {
       book_->SetMerged(window);
       continue;
     }
-    state_->CountValues(window->table->mapper->config().name, window->data.values);
+    state_->CountValues(*window->table->mapper, window->data.values);
     FlushRound(false);  // what was streamed before the chunk reaches the lanes before it
     MergeChunk(*window);
     book_->SetMerged(window);

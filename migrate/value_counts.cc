@@ -1,7 +1,5 @@
 #include "migrate/value_counts.h"
 
-#include "store/message_table.h"
-
 namespace shardlift::migrate {
 
 void ValueCounts::Add(const ValueCounts& other) {
@@ -13,11 +11,11 @@ void ValueCounts::Add(const ValueCounts& other) {
   }
 }
 
-std::vector<ValueCount> ListValueCounts(const std::map<std::string, ValueCounts>& by_mapping) {
+std::vector<ValueCount> ListValueCounts(const std::map<std::string, MappingCounts>& by_mapping) {
   std::vector<ValueCount> list;
-  for (const auto& [mapping, values] : by_mapping) {
-    for (const auto& [column, counts] : values.columns()) {
-      const std::string name = column < 0 ? "where" : store::MessageColumns()[static_cast<std::size_t>(column)].name;
+  for (const auto& [mapping, all] : by_mapping) {
+    for (const auto& [column, counts] : all.values.columns()) {
+      const std::string name = column < 0 ? "where" : all.target->columns[static_cast<std::size_t>(column)].name;
       list.push_back({mapping, name, counts});
     }
   }

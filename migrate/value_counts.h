@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mapping/table_mapper.h"
+#include "store/target_table.h"
 
 namespace shardlift::migrate {
 
@@ -34,6 +35,12 @@ class ValueCounts {
   std::map<int, ColumnCounts> columns_;  // by index of the target's columns; -1: the condition
 };
 
+// All of one mapping's tables; they fill one target.
+struct MappingCounts {
+  store::TargetTablePtr target;
+  ValueCounts values;
+};
+
 // One line of a report.
 struct ValueCount {
   std::string mapping;
@@ -41,6 +48,6 @@ struct ValueCount {
   ColumnCounts counts;
 };
 // In the order of mappings and columns.
-std::vector<ValueCount> ListValueCounts(const std::map<std::string, ValueCounts>& by_mapping);
+std::vector<ValueCount> ListValueCounts(const std::map<std::string, MappingCounts>& by_mapping);
 
 }  // namespace shardlift::migrate

@@ -7,15 +7,6 @@
 namespace shardlift::store {
 namespace {
 
-// MariaDB keeps display widths: "bigint(20) unsigned".
-std::string NormalisedType(std::string type) {
-  if (std::size_t open = type.find("int("); open != std::string::npos) {
-    std::size_t close = type.find(')', open);
-    if (close != std::string::npos) type.erase(open + 3, close - open - 2);
-  }
-  return type;
-}
-
 std::string OrEmpty(const std::optional<std::string>& text) { return text.value_or(std::string()); }
 
 base::Status ReadColumns(mysql::Session& session, const std::string& in_schema, LiveTables* live) {
@@ -56,6 +47,15 @@ base::Status ReadKeys(mysql::Session& session, const std::string& in_schema, Liv
 }
 
 }  // namespace
+
+// MariaDB keeps display widths: "bigint(20) unsigned".
+std::string NormalisedType(std::string type) {
+  if (std::size_t open = type.find("int("); open != std::string::npos) {
+    std::size_t close = type.find(')', open);
+    if (close != std::string::npos) type.erase(open + 3, close - open - 2);
+  }
+  return type;
+}
 
 base::Result<LiveTables> ReadLiveTables(mysql::Session& session, std::string_view database) {
   const std::string in_schema = " WHERE TABLE_SCHEMA = " + session.Quote(database);

@@ -38,6 +38,9 @@ struct LiveTable {
 };
 using LiveTables = std::map<std::string, LiveTable, std::less<>>;
 
+// A column's type in one spelling for both servers.
+std::string NormalisedType(std::string type);
+
 // Empty when there is no such database.
 base::Result<LiveTables> ReadLiveTables(mysql::Session& session, std::string_view database);
 

@@ -4,6 +4,7 @@
 
 #include "mysql/schema.h"
 #include "mysql/session.h"
+#include "store/custom_table.h"
 #include "store/live_schema.h"
 #include "store/table_definitions.h"
 
@@ -156,7 +157,8 @@ std::string_view RemedyName(Remedy remedy) {
   return "none";
 }
 
-base::Result<std::vector<Difference>> CompareSchema(mysql::Session& session, std::string_view database) {
+base::Result<std::vector<Difference>> CompareSchema(mysql::Session& session, std::string_view database,
+                                                    std::span<const CustomTable> own) {
   SL_ASSIGN(const LiveTables live, ReadLiveTables(session, database));
   std::vector<Difference> found;
   for (const TableDefinition& wanted : TableDefinitions()) {
@@ -167,6 +169,10 @@ base::Result<std::vector<Difference>> CompareSchema(mysql::Session& session, std
     } else {
       TableDiff(wanted, have->second, session.flavour(), &found).Run();
     }
+  }
+  for (const CustomTable& table : own) {
+    SL_ASSIGN(const std::vector<Difference> differences, CompareCustom(session, database, table));
+    found.insert(found.end(), differences.begin(), differences.end());
   }
   return found;
 }

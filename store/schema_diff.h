@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "store/target_table.h"
 
 namespace shardlift::mysql {
 class Session;
@@ -35,8 +36,9 @@ struct Difference {
   std::string clause;  // of ALTER TABLE; the whole statement for kCreate; what would remove it for kNone
 };
 
-// In the order of the wanted tables. Writes nothing.
-base::Result<std::vector<Difference>> CompareSchema(mysql::Session& session, std::string_view database);
+// In the order of the wanted tables, `own` (the job's) last. Writes nothing.
+base::Result<std::vector<Difference>> CompareSchema(mysql::Session& session, std::string_view database,
+                                                    std::span<const CustomTable> own = {});
 
 // One statement for each table and remedy, without kNone.
 std::vector<std::string> StatementsFor(std::string_view database, std::span<const Difference> differences);

@@ -5,8 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "store/message_table.h"
-
 namespace shardlift::verify {
 namespace {
 
@@ -21,10 +19,12 @@ std::optional<std::uint32_t> NumberIn(const Field& field) {
 
 class BucketFiller : public RowSource {
  public:
-  BucketFiller(std::unique_ptr<RowSource> rows, const store::BucketRules& rules, BucketField field)
+  BucketFiller(std::unique_ptr<RowSource> rows, const store::TargetTable& target, const store::BucketRules& rules,
+               BucketField field)
       : rows_(std::move(rows)),
+        target_(target),
         rules_(rules),
-        field_(field == BucketField::kColumn ? FieldOf("bucket") : PastColumns()) {}
+        field_(kFirstColumnField + (field == BucketField::kColumn ? target.bucket : target.columns.size())) {}
 
   base::Result<bool> Next() override {
     SL_ASSIGN(const bool more, rows_->Next());
@@ -37,14 +37,15 @@ class BucketFiller : public RowSource {
   RowFields row() const override { return fields_; }
 
  private:
-  static std::size_t FieldOf(std::string_view column) { return kFirstColumnField + store::MessageColumnIndex(column); }
-  static std::size_t PastColumns() { return kFirstColumnField + store::MessageColumns().size(); }
+  std::optional<std::uint32_t> NumberOr(std::size_t column, std::uint32_t otherwise) const {
+    return column == store::TargetTable::kNone ? otherwise : NumberIn(fields_[kFirstColumnField + column]);
+  }
 
   void Fill() {
     fields_[field_].reset();
-    const Field& key = fields_[account_key_];
-    const auto type = NumberIn(fields_[account_type_]);
-    const auto tag = NumberIn(fields_[biz_tag_]);
+    const Field& key = fields_[kFirstColumnField + target_.account_key];
+    const auto type = NumberOr(target_.account_type, target_.account_type_fixed);
+    const auto tag = NumberOr(target_.biz_tag, 0);
     if (!key || !type || !tag) return;
     const std::uint32_t bucket = rules_.BucketOf({*type, *key, *tag});
     if (bucket == store::kNoBucket) return;
@@ -53,21 +54,19 @@ class BucketFiller : public RowSource {
   }
 
   const std::unique_ptr<RowSource> rows_;
+  const store::TargetTable& target_;
   const store::BucketRules& rules_;
   const std::size_t field_;
-  const std::size_t account_type_ = FieldOf("account_type");
-  const std::size_t account_key_ = FieldOf("account_key");
-  const std::size_t biz_tag_ = FieldOf("biz_tag");
   std::vector<Field> fields_;
   std::string text_;
 };
 
 }  // namespace
 
-std::unique_ptr<RowSource> WithBuckets(std::unique_ptr<RowSource> rows, const store::BucketRules& rules,
-                                       BucketField field) {
+std::unique_ptr<RowSource> WithBuckets(std::unique_ptr<RowSource> rows, const store::TargetTable& target,
+                                       const store::BucketRules& rules, BucketField field) {
   if (rules.has_sql()) return rows;
-  return std::make_unique<BucketFiller>(std::move(rows), rules, field);
+  return std::make_unique<BucketFiller>(std::move(rows), target, rules, field);
 }
 
 }  // namespace shardlift::verify

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "store/router.h"
+#include "store/target_table.h"
 #include "verify/row_source.h"
 
 namespace shardlift::verify {
@@ -15,8 +16,8 @@ enum class BucketField : std::uint8_t {
 };
 
 // `rows` itself where SQL computes the rules. Else the field is what the rules say, or NULL where the row has no
-// bucket. `rules` must outlive it.
-std::unique_ptr<RowSource> WithBuckets(std::unique_ptr<RowSource> rows, const store::BucketRules& rules,
-                                       BucketField field);
+// bucket. `target` and `rules` must outlive it.
+std::unique_ptr<RowSource> WithBuckets(std::unique_ptr<RowSource> rows, const store::TargetTable& target,
+                                       const store::BucketRules& rules, BucketField field);
 
 }  // namespace shardlift::verify

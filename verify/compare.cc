@@ -5,8 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "store/message_table.h"
-
 namespace shardlift::verify {
 namespace {
 
@@ -72,8 +70,8 @@ bool JsonEqual(std::string_view a, std::string_view b) {
   return !right.is_discarded() && ValuesEqual(left, right, 0);
 }
 
-bool CompareColumns(RowFields source, RowFields target, std::vector<std::size_t>* differing) {
-  const auto columns = store::MessageColumns();
+bool CompareColumns(std::span<const store::TargetColumn> columns, RowFields source, RowFields target,
+                    std::vector<std::size_t>* differing) {
   bool by_meaning = false;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const auto& want = source[kFirstColumnField + i];

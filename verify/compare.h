@@ -7,17 +7,20 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "store/target_table.h"
 #include "verify/row_source.h"
 
 namespace shardlift::verify {
 
 bool JsonEqual(std::string_view a, std::string_view b);
 
-// Indexes (of store::MessageColumns()) of the columns in which two rows differ; appended to `differing`. True if a
+// Indexes (of `columns`, the target's) of the columns in which two rows differ; appended to `differing`. True if a
 // column that does not differ has different bytes.
-bool CompareColumns(RowFields source, RowFields target, std::vector<std::size_t>* differing);
+bool CompareColumns(std::span<const store::TargetColumn> columns, RowFields source, RowFields target,
+                    std::vector<std::size_t>* differing);
 
 }  // namespace shardlift::verify

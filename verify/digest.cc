@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-#include "store/message_table.h"
+#include "mysql/schema.h"
 
 namespace shardlift::verify {
 namespace {
@@ -30,7 +30,14 @@ struct Item {
 bool IsText(const TargetColumn& column) {
   switch (column.kind) {
     case TargetKind::kUnsigned:
-    case TargetKind::kDateTime6: return false;
+    case TargetKind::kSigned:
+    case TargetKind::kDecimal:
+    case TargetKind::kDate:
+    case TargetKind::kTime:
+    case TargetKind::kDateTime: return false;
+    case TargetKind::kText:
+    case TargetKind::kEnum:
+    case TargetKind::kSet:
     case TargetKind::kBinary:
     case TargetKind::kJson: return true;
   }
@@ -39,13 +46,13 @@ bool IsText(const TargetColumn& column) {
 
 // Text with a character set of its own would make CONCAT a text too, and its bytes no longer what they were.
 std::string BytesSql(const TargetColumn& column, const std::string& sql) {
-  return column.kind == TargetKind::kJson ? "CAST(" + sql + " AS BINARY)" : sql;
+  return IsText(column) && column.kind != TargetKind::kBinary ? "CAST(" + sql + " AS BINARY)" : sql;
 }
 
 // Neither the bucket (see digest.h) nor what the part has fixed.
-bool IsHashed(const TargetColumn& column, bool with_json) {
-  if (column.name == "bucket" || column.name == "owner_origin" || column.name == "owner_table") return false;
-  return with_json || column.kind != TargetKind::kJson;
+bool IsHashed(const store::TargetTable& target, std::size_t column, bool with_json) {
+  if (column == target.bucket || column == target.owner_origin || column == target.owner_table) return false;
+  return with_json || target.columns[column].kind != TargetKind::kJson;
 }
 
 // The longest text that is never NULL: it goes last, and its length follows from that of all.
@@ -130,35 +137,35 @@ std::vector<store::BucketRange> MapRanges(const store::Router& router) {
 std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScope& scope,
                             const std::vector<store::BucketRange>& ranges) {
   const mapping::MappingSql& sql = mapper.sql();
-  const auto columns = store::MessageColumns();
+  const store::TargetTable& target = mapper.target();
+  const std::vector<TargetColumn>& columns = target.columns;
   std::vector<Item> items;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (!IsHashed(columns[i], scope.with_json)) continue;
+    if (!IsHashed(target, i, scope.with_json)) continue;
     Item& item = items.emplace_back(Item{&columns[i], BytesSql(columns[i], sql.columns[i]), ""});
-    if (columns[i].name == "owner_key" && HasKeyRanges(mapper)) {
+    if (i == target.owner_key && HasKeyRanges(mapper)) {
       item.length = fmt::format("{}", 8 * mapper.key_columns().size());  // integers: docs/formats.md
     }
   }
-  const std::string inner =
-      fmt::format("SELECT {} AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} WHERE ({}) AND {}",
-                  sql.columns[store::MessageColumnIndex("bucket")], RowBytesSql(items),
-                  scope.slices > 0 ? SliceSql(sql.owner_key, scope.slices) : "0", mapper.context().schema.name.Quoted(),
-                  sql.where, SourcePartSql(mapper, scope.part));
+  const std::string inner = fmt::format(
+      "SELECT {} AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} WHERE ({}) AND {}",
+      sql.columns[target.bucket], RowBytesSql(items), scope.slices > 0 ? SliceSql(sql.owner_key, scope.slices) : "0",
+      mapper.context().schema.name.Quoted(), sql.where, SourcePartSql(mapper, scope.part));
   return SumsSql(inner, ranges);
 }
 
-std::string ShardDigestSql(std::uint32_t origin, std::uint32_t table_ordinal, const DigestScope& scope,
-                           const std::vector<store::BucketRange>& ranges) {
+std::string ShardDigestSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
+                           const DigestScope& scope, const std::vector<store::BucketRange>& ranges) {
   std::vector<Item> items;
-  for (const TargetColumn& column : store::MessageColumns()) {
-    if (!IsHashed(column, scope.with_json)) continue;
-    items.push_back({&column, BytesSql(column, mysql::QuoteIdentifier(column.name)), ""});
+  for (std::size_t i = 0; i < target.columns.size(); ++i) {
+    if (!IsHashed(target, i, scope.with_json)) continue;
+    items.push_back({&target.columns[i], BytesSql(target.columns[i], store::ShownSql(target.columns[i])), ""});
   }
   const std::string inner = fmt::format(
-      "SELECT `bucket` AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM `message` FORCE INDEX "
+      "SELECT `bucket` AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} FORCE INDEX "
       "(`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} AND {}",
-      RowBytesSql(items), scope.slices > 0 ? SliceSql("`owner_key`", scope.slices) : "0", origin, table_ordinal,
-      ShardPartSql(scope.part));
+      RowBytesSql(items), scope.slices > 0 ? SliceSql("`owner_key`", scope.slices) : "0",
+      mysql::QuoteIdentifier(target.name), origin, table_ordinal, ShardPartSql(scope.part));
   return SumsSql(inner, ranges);
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "store/message_table.h"
 #include "verify/compare.h"
 
 namespace shardlift::verify {
@@ -67,8 +66,8 @@ class Merge {
   Merge(const MergeInput& input, MergeCounts* counts)
       : input_(input),
         counts_(counts),
-        bucket_field_(kFirstColumnField + store::MessageColumnIndex("bucket")),
-        recomputed_field_(kFirstColumnField + store::MessageColumns().size()),
+        bucket_field_(kFirstColumnField + input.target->bucket),
+        recomputed_field_(kFirstColumnField + input.target->columns.size()),
         source_(input.source, false, "source rows") {
     for (std::size_t i = 0; i < input.shards.size(); ++i) {
       shards_.emplace_back(input.shards[i], true, fmt::format("rows of shard {}", i));
@@ -141,7 +140,7 @@ class Merge {
   // True if the copy is in a wrong bucket: not the source's, or not the one of the account columns beside it.
   bool CompareCopy(RowFields copy, std::optional<std::uint32_t> source_bucket, std::vector<std::size_t>* columns) {
     columns->clear();
-    by_meaning_ = CompareColumns(source_.row(), copy, columns);
+    by_meaning_ = CompareColumns(input_.target->columns, source_.row(), copy, columns);
     const std::optional<std::uint32_t> bucket = ParseBucket(copy[bucket_field_]);
     const std::optional<std::uint32_t> recomputed = ParseBucket(copy[recomputed_field_]);
     return !bucket.has_value() || bucket != source_bucket || bucket != recomputed;

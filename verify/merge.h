@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "store/message_table.h"
 #include "store/router.h"
 #include "verify/row_source.h"
 #include "verify/verify.h"
@@ -26,7 +27,7 @@ struct Verdict {
   std::string_view owner_key;                   // lives during the call only
   std::vector<std::uint32_t> shards;            // indexes of the shards that hold the owner, one entry per copy
   std::optional<std::uint32_t> expected_shard;  // by the bucket that the source computed
-  std::vector<std::size_t> columns;             // of store::MessageColumns(), that differ (first copy in its place)
+  std::vector<std::size_t> columns;             // of the target's, that differ (first copy in its place)
 };
 
 struct MergeCounts {
@@ -44,6 +45,7 @@ struct MergeInput {
   RowSource* source = nullptr;
   std::span<RowSource* const> shards;
   const store::Router* router = nullptr;
+  const store::TargetTable* target = store::MessageTarget().get();
   const std::atomic<bool>* stop = nullptr;          // kStopped when set
   std::function<void(std::uint64_t rows)> on_rows;  // called now and then with the source rows since the last call
   std::function<void(const Verdict&)> on_finding;

@@ -14,7 +14,7 @@
 
 namespace shardlift::verify {
 
-// Fields of a row: the owner key, then one per store::MessageColumns(), then (shards only) the bucket that the shard
+// Fields of a row: the owner key, then one per column of the target, then (shards only) the bucket that the shard
 // itself computes from the account columns.
 inline constexpr std::size_t kKeyField = 0;
 inline constexpr std::size_t kFirstColumnField = 1;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "mysql/schema.h"
 #include "mysql/session.h"
 
 namespace shardlift::verify {
@@ -33,12 +34,12 @@ Result<std::uint64_t> ToNumber(const std::optional<std::string>& text) {
   return Status(Code::kInternal, "a number was expected of the server");
 }
 
-Result<std::map<OwnerTable, std::uint64_t>> CountByOwnerTable(mysql::Session& session, std::string_view table,
+Result<std::map<OwnerTable, std::uint64_t>> CountByOwnerTable(mysql::Session& session, const std::string& table,
                                                               std::string_view hint) {
   SL_ASSIGN(const mysql::Rows rows,
             session.Query(fmt::format("SELECT owner_origin, owner_table, COUNT(*) FROM {} {} GROUP BY owner_origin, "
                                       "owner_table",
-                                      table, hint),
+                                      mysql::QuoteIdentifier(table), hint),
                           fmt::format("count rows of {}", table)));
   std::map<OwnerTable, std::uint64_t> counts;
   for (const auto& row : rows.rows) {
@@ -49,9 +50,13 @@ Result<std::map<OwnerTable, std::uint64_t>> CountByOwnerTable(mysql::Session& se
   return counts;
 }
 
-Status ReadOneShard(const job::ShardConfig& shard, ShardTotals* totals) {
+Status ReadOneShard(const job::JobConfig& config, const job::ShardConfig& shard, ShardTotals* totals) {
   SL_ASSIGN(const auto session, OpenShard(shard));
-  SL_ASSIGN(totals->rows.emplace_back(), CountByOwnerTable(*session, "message", "FORCE INDEX (owner)"));
+  auto& stored = totals->rows.emplace_back();
+  for (const std::string& target : config.TargetNames()) {
+    SL_ASSIGN(const auto counts, CountByOwnerTable(*session, target, "FORCE INDEX (owner)"));
+    for (const auto& [owner, rows] : counts) stored[{target, owner}] = rows;
+  }
   SL_ASSIGN(const auto dead_letters, CountByOwnerTable(*session, "sl_dead_letter", ""));
   for (const auto& [table, count] : dead_letters) totals->dead_letters[table] += count;
   SL_ASSIGN(const mysql::Rows rows,
@@ -64,18 +69,20 @@ Status ReadOneShard(const job::ShardConfig& shard, ShardTotals* totals) {
   return base::Ok();
 }
 
-Status ListUnknown(const job::ShardConfig& shard, OwnerTable table, std::size_t findings_max, VerifyReport* report) {
+Status ListUnknown(const job::ShardConfig& shard, const StoredRows& table, std::size_t findings_max,
+                   VerifyReport* report) {
   SL_ASSIGN(const auto session, OpenShard(shard));
   SL_ASSIGN(const mysql::Rows rows,
-            session->Query(fmt::format("SELECT owner_key FROM message FORCE INDEX (owner) WHERE owner_origin = {} AND "
+            session->Query(fmt::format("SELECT owner_key FROM {} FORCE INDEX (owner) WHERE owner_origin = {} AND "
                                        "owner_table = {} ORDER BY owner_key LIMIT {}",
-                                       table.first, table.second, findings_max - report->findings.size()),
+                                       mysql::QuoteIdentifier(table.target), table.owner.first, table.owner.second,
+                                       findings_max - report->findings.size()),
                            "list rows without a legacy table"));
   for (const auto& row : rows.rows) {
     Finding finding;
     finding.kind = FindingKind::kExtra;
-    finding.origin = table.first;
-    finding.table_ordinal = table.second;
+    finding.origin = table.owner.first;
+    finding.table_ordinal = table.owner.second;
     finding.owner_key = row[0].value_or("");
     finding.shard = shard.endpoint.name;
     finding.shards = {finding.shard};
@@ -88,7 +95,7 @@ Status ListUnknown(const job::ShardConfig& shard, OwnerTable table, std::size_t 
 
 Result<ShardTotals> ReadShardTotals(const job::JobConfig& config) {
   ShardTotals totals;
-  for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOneShard(shard, &totals));
+  for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOneShard(config, shard, &totals));
   return totals;
 }
 
@@ -100,11 +107,13 @@ bool IsForeign(const ShardTotals& totals, const job::JobConfig& config, OwnerTab
 
 Status AddUnknownOwners(const job::JobConfig& config, const job::Catalog& catalog, const ShardTotals& totals,
                         std::size_t findings_max, VerifyReport* report) {
-  std::set<OwnerTable> known;
-  for (const job::CatalogTable& table : catalog.tables) known.emplace(table.mapper->config().origin, table.ordinal);
+  std::set<StoredRows> known;
+  for (const job::CatalogTable& table : catalog.tables) {
+    known.insert({table.target().name, {table.mapper->config().origin, table.ordinal}});
+  }
   for (std::size_t shard = 0; shard < totals.rows.size(); ++shard) {
     for (const auto& [table, rows] : totals.rows[shard]) {
-      if (known.contains(table) || IsForeign(totals, config, table)) continue;
+      if (known.contains(table) || IsForeign(totals, config, table.owner)) continue;
       report->counts[static_cast<std::size_t>(FindingKind::kExtra)] += rows;
       if (report->findings.size() < findings_max) {
         SL_TRY(ListUnknown(config.shards[shard], table, findings_max, report));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,8 +17,15 @@ namespace shardlift::verify {
 
 using OwnerTable = std::pair<std::uint32_t, std::uint32_t>;  // origin, table ordinal
 
+// Rows of a legacy table in one of the store's tables.
+struct StoredRows {
+  std::string target;
+  OwnerTable owner;
+  auto operator<=>(const StoredRows&) const = default;
+};
+
 struct ShardTotals {
-  std::vector<std::map<OwnerTable, std::uint64_t>> rows;  // per shard; counted on the owner index
+  std::vector<std::map<StoredRows, std::uint64_t>> rows;  // per shard; counted on the owner index
   std::map<OwnerTable, std::uint64_t> dead_letters;       // over all shards
   std::set<OwnerTable> registered;                        // in sl_source_table of any shard, by any job
 };
@@ -28,8 +36,8 @@ base::Result<ShardTotals> ReadShardTotals(const job::JobConfig& config);
 // True if the rows of `table` are another job's: registered in the store under an origin that this job does not have.
 bool IsForeign(const ShardTotals& totals, const job::JobConfig& config, OwnerTable table);
 
-// Rows of tables that neither this job nor another one knows: counted into report->counts as extra, and listed after
-// the findings that are there already.
+// Rows of tables that neither this job nor another one knows, and rows in another table than their mapping's: counted
+// into report->counts as extra, and listed after the findings that are there already.
 base::Status AddUnknownOwners(const job::JobConfig& config, const job::Catalog& catalog, const ShardTotals& totals,
                               std::size_t findings_max, VerifyReport* report);
 

@@ -5,7 +5,6 @@
 #include <charconv>
 
 #include "base/log.h"
-#include "store/message_table.h"
 #include "verify/client_buckets.h"
 
 namespace shardlift::verify {
@@ -33,8 +32,9 @@ Result<std::uint64_t> ToNumber(const std::optional<std::string>& text) {
   return Status(Code::kInternal, "a count that is not a number");
 }
 
-bool IsWanted(const store::TargetColumn& column, const RowScope& scope) {
-  return !scope.json_only || column.name == "bucket" || column.kind == store::TargetKind::kJson;
+bool IsWanted(const store::TargetTable& target, const store::TargetColumn& column, const RowScope& scope) {
+  const bool is_bucket = &column == &target.columns[target.bucket];
+  return !scope.json_only || is_bucket || column.kind == store::TargetKind::kJson;
 }
 
 }  // namespace
@@ -64,9 +64,9 @@ std::string SourceRowsSql(const mapping::TableMapper& mapper, const RowScope& sc
   const mapping::MappingSql& sql = mapper.sql();
   // Every item has an alias of ours: without one an item's name could capture a column of ORDER BY.
   std::string select = "SELECT " + sql.owner_key + " AS `_key`";
-  const auto columns = store::MessageColumns();
+  const store::TargetTable& target = mapper.target();
   for (std::size_t i = 0; i < sql.columns.size(); ++i) {
-    select += fmt::format(", {} AS `_c{}`", IsWanted(columns[i], scope) ? sql.columns[i] : "NULL", i);
+    select += fmt::format(", {} AS `_c{}`", IsWanted(target, target.columns[i], scope) ? sql.columns[i] : "NULL", i);
   }
   return fmt::format("{} FROM {} WHERE ({}) AND {} ORDER BY {}", select, mapper.context().schema.name.Quoted(),
                      sql.where, SourcePartSql(mapper, scope.part), sql.order_by);
@@ -77,21 +77,19 @@ std::string SourceCountSql(const mapping::TableMapper& mapper) {
                      mapper.context().schema.name.Quoted());
 }
 
-std::string ShardRowsSql(std::uint32_t origin, std::uint32_t table_ordinal, const store::BucketRules& rules,
-                         const RowScope& scope) {
-  const std::string bucket =
-      rules.has_sql() ? rules.Sql("`account_type`", "`account_key`", "`biz_tag`").value() : "NULL";
+std::string ShardRowsSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
+                         const store::BucketRules& rules, const RowScope& scope) {
   std::string select = "SELECT `owner_key` AS `_key`";
   std::size_t i = 0;
-  for (const store::TargetColumn& column : store::MessageColumns()) {
-    select +=
-        fmt::format(", {} AS `_c{}`", IsWanted(column, scope) ? mysql::QuoteIdentifier(column.name) : "NULL", i++);
+  for (const store::TargetColumn& column : target.columns) {
+    select += fmt::format(", {} AS `_c{}`", IsWanted(target, column, scope) ? store::ShownSql(column) : "NULL", i++);
   }
   // The owner index gives the rows in order; without the hint a server may sort the whole table instead.
   return fmt::format(
-      "{}, {} AS `_bucket` FROM `message` FORCE INDEX (`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} "
-      "AND {} ORDER BY `owner_key`",
-      select, bucket, origin, table_ordinal, ShardPartSql(scope.part));
+      "{}, {} AS `_bucket` FROM {} FORCE INDEX (`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} AND {} ORDER "
+      "BY `owner_key`",
+      select, store::ShownBucketSql(target, rules), mysql::QuoteIdentifier(target.name), origin, table_ordinal,
+      ShardPartSql(scope.part));
 }
 
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key) {
@@ -187,20 +185,21 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
   SL_ASSIGN(mysql::Session * source, Source(table.source));
   const store::BucketRules& rules = context_.router.rules();
   SL_ASSIGN(auto source_sql_rows, OpenSqlRows(*source, SourceRowsSql(mapper, scope), "read rows of " + name));
-  const auto source_rows = WithBuckets(std::move(source_sql_rows), rules, BucketField::kColumn);
-  const std::string shard_sql = ShardRowsSql(mapper.config().origin, table.ordinal, rules, scope);
+  const auto source_rows = WithBuckets(std::move(source_sql_rows), mapper.target(), rules, BucketField::kColumn);
+  const std::string shard_sql = ShardRowsSql(mapper.target(), mapper.config().origin, table.ordinal, rules, scope);
   std::vector<std::unique_ptr<RowSource>> streams;
   std::vector<RowSource*> shard_rows;
   for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
     SL_ASSIGN(mysql::Session * shard, Shard(i));
     SL_ASSIGN(auto rows, OpenSqlRows(*shard, shard_sql, "read migrated rows of " + name));
-    streams.push_back(WithBuckets(std::move(rows), rules, BucketField::kRecomputed));
+    streams.push_back(WithBuckets(std::move(rows), mapper.target(), rules, BucketField::kRecomputed));
     shard_rows.push_back(streams.back().get());
   }
   MergeInput input;
   input.source = source_rows.get();
   input.shards = shard_rows;
   input.router = &context_.router;
+  input.target = &mapper.target();
   input.stop = context_.options.stop;
   input.on_rows = std::move(on_rows);
   input.on_finding = [&](const Verdict& verdict) {
@@ -224,7 +223,7 @@ Finding TableChecker::ToFinding(const job::CatalogTable& table, const Verdict& v
     finding.shards.push_back(shard_name(shard));
     if (finding.shard.empty() || shard != verdict.expected_shard) finding.shard = shard_name(shard);
   }
-  const auto columns = store::MessageColumns();
+  const auto& columns = table.target().columns;
   for (const std::size_t column : verdict.columns) finding.columns.push_back(columns[column].name);
   return finding;
 }

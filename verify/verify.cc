@@ -73,9 +73,9 @@ void NoteSourceChanges(const job::JobConfig& config, const std::vector<SourceSta
 void CheckShardCounts(const job::JobConfig& config, const job::CatalogTable& table, const ShardTotals& totals,
                       TableResult* result) {
   if (!result->failure.ok()) return;
-  const OwnerTable owner(table.mapper->config().origin, table.ordinal);
+  const StoredRows stored{table.target().name, {table.mapper->config().origin, table.ordinal}};
   for (std::size_t shard = 0; shard < totals.rows.size(); ++shard) {
-    const auto found = totals.rows[shard].find(owner);
+    const auto found = totals.rows[shard].find(stored);
     const std::uint64_t counted = found == totals.rows[shard].end() ? 0 : found->second;
     if (counted == result->counts.shard_rows[shard]) continue;
     result->failure = Status(
@@ -104,7 +104,7 @@ class Reporter {
       ShardRows rows{config_.shards[shard].endpoint.name};
       for (const auto& [table, count] : totals_.rows[shard]) {
         rows.rows += count;
-        if (IsForeign(totals_, config_, table)) rows.foreign_rows += count;
+        if (IsForeign(totals_, config_, table.owner)) rows.foreign_rows += count;
       }
       if (rows.foreign_rows > 0) {
         report->notes.push_back(fmt::format("shard {} holds {} rows of other jobs; they were not looked at", rows.shard,

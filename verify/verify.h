@@ -67,7 +67,7 @@ struct MappingBalance {
 
 struct ShardRows {
   std::string shard;
-  std::uint64_t rows = 0;          // all rows of `message`
+  std::uint64_t rows = 0;          // all rows of the job's target tables
   std::uint64_t foreign_rows = 0;  // of them: of tables that another job registered in this store; not looked at
 };
 

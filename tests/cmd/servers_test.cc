@@ -9,8 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tests/cmd/program.h"
-#include "tests/verify/fixture.h"
+#include "tests/cmd/store_commands.h"
 
 namespace shardlift::cmd::testing {
 namespace {
@@ -21,23 +20,8 @@ using ::testing::Not;
 using Json = nlohmann::json;
 using std::chrono::seconds;
 
-class CommandsTest : public verify::testing::StoreTest {
+class CommandsTest : public StoreCommandsTest {
  protected:
-  // The legacy tables are there; the store is not.
-  void SetUp() override {
-    StoreTest::SetUp();
-    if (HasFatalFailure()) return;
-    DropStores();
-  }
-  void TearDown() override { DropStores(); }
-  void DropStores() {
-    CloseSessions();
-    for (const job::ShardConfig& shard : config_.shards) {
-      auto session = mysql::Session::Open(shard.endpoint, mysql::SessionOptions());
-      ASSERT_TRUE(session.ok()) << session.status().message();
-      SL_ASSERT_OK((*session)->Execute("DROP DATABASE IF EXISTS " + shard.database, "test"));
-    }
-  }
   static Json RunJson(std::vector<std::string> arguments, int exit_code) {
     arguments.insert(arguments.end(), {"-c", JobPath(), "--json"});
     const Output output = RunProgram(arguments);

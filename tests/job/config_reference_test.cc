@@ -82,10 +82,11 @@ std::string JobWith(std::string_view object, const std::string& more) {
       R"({{"job": "j"{}, "sources": [{{"name": "l1", "user": "u", "reader": {{"user": "u"{}}}{}}}],
       "shards": [{{"name": "s0", "user": "u", "database": "d"{}}}],
       "routing": {{"version": 1, {}, "map": [{{"first": 0, "last": 4096, "shard": "s0"{}}}]{}}},
-      "mappings": [{{"name": "m", "origin": 1, "match": ["a.b"], "key": ["id"], "columns": {{}}{}}}],
+      "targets": [{{"name": "t", "account_key": "k", "like": "source"{}}}],
+      "mappings": [{{"name": "m", "target": "t", "origin": 1, "match": ["a.b"], "key": ["id"], "columns": {{}}{}}}],
       "copy": {{"readers": 1{}}}, "apply": {{"retry_seconds": 1{}}}, "spool": {{"bytes_max": 1000000000{}}}}})",
-      in("job"), in("connection"), in("source"), in("shard"), rules, in("range"), in("routing"), in("mapping"),
-      in("copy"), in("apply"), in("spool"));
+      in("job"), in("connection"), in("source"), in("shard"), rules, in("range"), in("routing"), in("target"),
+      in("mapping"), in("copy"), in("apply"), in("spool"));
 }
 
 const char* PathOf(std::string_view object) {
@@ -98,6 +99,7 @@ const char* PathOf(std::string_view object) {
          : object == "account"    ? "job.json: routing.lookup[0]."
          : object == "pin"        ? "job.json: routing.pins[0]."
          : object == "routing"    ? "job.json: routing."
+         : object == "target"     ? "job.json: targets[0]."
          : object == "mapping"    ? "job.json: mappings[0]."
          : object == "copy"       ? "job.json: copy."
          : object == "apply"      ? "job.json: apply."

@@ -347,6 +347,45 @@ TEST_F(ConfigTest, IncludedFilesAddUp) {
   expect_include_error("{}", "job.json: mappings: is missing or empty");
 }
 
+TEST_F(ConfigTest, TargetsOfTheJobsOwn) {
+  const std::string used = R"({"job": "j", )" + std::string(kConnections) +
+                           R"(, "mappings": [{"name": "r", "origin": 1, "target": "receipt", "match": ["a.b"], )"
+                           R"("key": ["id"], "columns": {}}], "targets": [{"name": "receipt", "account_key": "uid")";
+  const auto with = [&](const std::string& rest) { return used + rest + "}]}"; };
+  const std::string ddl = R"(, "ddl": "/* theirs */ create table if not exists `receipt` (uid INT NOT NULL);")";
+  const auto config = Load(with(ddl));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  ASSERT_EQ(config->targets.size(), 1u);
+  EXPECT_EQ(config->targets[0].table.body, "uid INT NOT NULL)");
+  EXPECT_EQ(config->targets[0].table.account_type, "1");
+  EXPECT_EQ(config->mappings[0].target, "receipt");
+  EXPECT_THAT(config->TargetNames(), ElementsAre("message", "receipt"));
+  Write("receipt.sql", "-- in a file\nCREATE TABLE receipt (\n  uid INT NOT NULL)\n");
+  const auto from_file = Load(with(R"(, "ddl_file": "receipt.sql", "account_type": "kind")"));
+  ASSERT_TRUE(from_file.ok()) << from_file.status().message();
+  EXPECT_EQ(from_file->targets[0].table.body, "\n  uid INT NOT NULL)");
+  const auto like = Load(with(R"(, "like": "source")"));
+  ASSERT_TRUE(like.ok()) << like.status().message();
+  EXPECT_TRUE(like->targets[0].like_source);
+  EXPECT_NE(config->fingerprint, from_file->fingerprint);
+  EXPECT_NE(config->fingerprint, like->fingerprint);
+  ExpectError(with(""), "targets[0].ddl", "give one of");
+  ExpectError(with(ddl + R"(, "like": "source")"), "targets[0].ddl", "give one of");
+  ExpectError(with(R"(, "ddl_file": "absent.sql")"), "targets[0].ddl_file", "cannot be read");
+  for (const char* wrong : {"CREATE TABLE other (uid INT)", "CREATE TABLE d.receipt (uid INT)", "DROP TABLE receipt",
+                            "CREATE TABLE receipt LIKE other", "CREATE TABLE receipt (LIKE other)", "CREATE"}) {
+    ExpectError(with(R"(, "ddl": ")" + std::string(wrong) + "\""), "targets[0].ddl",
+                "write CREATE TABLE receipt (...)");
+  }
+  std::string text = with(ddl);
+  ExpectError(text.replace(text.find("receipt"), 7, "recipe"), "mappings[0].target", "there is no target recipe");
+  text = with(ddl);
+  ExpectError(text.replace(text.find("receipt"), 7, "message"), "targets[0]", "no mapping has \"target\": \"receipt\"");
+  text = with(R"(, "like": "source")");
+  ExpectError(text.replace(text.rfind("receipt"), 7, "sl_lane"), "targets[0].name",
+              "the store has a table of this name");
+}
+
 TEST_F(ConfigTest, TheFingerprintFollowsWhatDecidesTheTarget) {
   const std::string base = Load(Job())->fingerprint;
   EXPECT_EQ(Load(Job(R"(, "copy": {"readers": 7}, "routing": {"map_epoch": 4})"))->fingerprint, base);

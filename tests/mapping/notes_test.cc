@@ -48,7 +48,7 @@ TEST(TableMapper, QuotientThatMayBeRounded_IsNoted) {
 
 TEST(TableMapper, GeneratedColumnsNeedNoMention) {
   mysql::TableSchema schema = testing::ImTable();
-  schema.columns.push_back(testing::MakeColumn("day", ColumnType::kInt, "int"));
+  schema.columns.push_back(testing::MakeColumn("day", mysql::ColumnType::kInt, "int"));
   schema.columns.back().generated = true;
   EXPECT_TRUE(TableMapper::Compile(testing::LoadMappingFile("im"), Of(schema)).ok());
 }

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/sync_point.h"
+#include "job/targets.h"
 #include "store/message_table.h"
 
 namespace shardlift::migrate::testing {
@@ -162,7 +163,8 @@ bool MigrateTest::WaitForTargetBody(int id, const std::string& body) {
 }
 
 base::Result<MigrateSummary> MigrateTest::Run(std::function<void(std::string_view, std::string_view)> handler) {
-  for (int shard = 0; shard < 2; ++shard) SL_TRY(store::ApplySchema(*ShardSession(-1), kShards[shard]));
+  SL_ASSIGN(const auto own, job::TargetDefinitions(config_));
+  for (int shard = 0; shard < 2; ++shard) SL_TRY(store::ApplySchema(*ShardSession(-1), kShards[shard], own));
   base::SetSyncPointHandler(std::move(handler));
   auto result = RunMigrate(config_, options_);
   base::SetSyncPointHandler(nullptr);

@@ -13,10 +13,11 @@ class RoundTest : public ::testing::Test {
     config_.shards.resize(2);
     state_.Fail(base::Status(base::Code::kStopped, "test"));  // lanes drop what they get
     for (std::uint32_t shard = 0; shard < 2; ++shard) {
-      lanes_.push_back(std::make_unique<Lane>(config_, 0, shard, LaneClaim(), &state_));
+      lanes_.push_back(std::make_unique<Lane>(config_, catalog_, 0, shard, LaneClaim(), &state_));
     }
   }
   job::JobConfig config_;
+  job::Catalog catalog_;
   RunState state_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   Round round_{2};

@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "cmd": _MAPPED + ["job"] + _JOBS + ["rehearse"],
 }
 # mapping needs the target's columns and the bucket function, and no more of the store.
-ONLY_THESE = {("mapping", "store"): {"store/message_table.h", "store/router.h"}}
+ONLY_THESE = {("mapping", "store"): {"store/message_table.h", "store/router.h", "store/target_table.h"}}
 NOT_IN_HEADERS = re.compile(r"^(CLI/|nlohmann/(?!json_fwd\.hpp$)|spdlog/)")  # costly to compile; json_fwd.hpp is not
 
 HEADER_LINES_MAX = 200

@@ -18,8 +18,8 @@ TEST(MessageColumns, OrderAndDefaults) {
   EXPECT_EQ(MessageColumnIndex("bucket"), 0u);
   EXPECT_EQ(MessageColumnIndex("owner_key"), 19u);
   EXPECT_EQ(MessageColumnIndex("Bucket"), std::string_view::npos);
-  EXPECT_STREQ(MessageColumns()[MessageColumnIndex("version")].default_sql, "1");
-  EXPECT_EQ(MessageColumns()[MessageColumnIndex("body")].default_sql, nullptr);
+  EXPECT_EQ(MessageColumns()[MessageColumnIndex("version")].default_sql, "1");
+  EXPECT_EQ(MessageColumns()[MessageColumnIndex("body")].default_sql, std::nullopt);
   EXPECT_TRUE(MessageColumns()[MessageColumnIndex("sender")].nullable);
 }
 

@@ -134,8 +134,7 @@ std::string Literal(const mysql::Session& session, const store::TargetColumn& co
   switch (column.kind) {
     case store::TargetKind::kUnsigned: return *value;
     case store::TargetKind::kBinary: return mysql::HexLiteral(*value);
-    case store::TargetKind::kDateTime6:
-    case store::TargetKind::kJson: break;
+    default: break;
   }
   return session.Quote(*value);
 }

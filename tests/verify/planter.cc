@@ -211,10 +211,10 @@ std::string Planter::Values(const Row& row, std::string_view key) {
     } else if (!value) {
       values += "NULL";
     } else {
-      values += column.kind == TargetKind::kUnsigned    ? *value
-                : column.kind == TargetKind::kDateTime6 ? "'" + *value + "'"
-                : column.kind == TargetKind::kBinary    ? "x'" + *value + "'"
-                                                        : "CONVERT(x'" + *value + "' USING utf8mb4)";
+      values += column.kind == TargetKind::kUnsigned   ? *value
+                : column.kind == TargetKind::kDateTime ? "'" + *value + "'"
+                : column.kind == TargetKind::kBinary   ? "x'" + *value + "'"
+                                                       : "CONVERT(x'" + *value + "' USING utf8mb4)";
     }
   }
   return values;
