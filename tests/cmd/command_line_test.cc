@@ -101,6 +101,7 @@ TEST_F(CommandLineTest, BadValuesOfFlags) {
   ExpectUsage(RunProgram({"migrate", "-c", job, "--events-fd", "-1"}), HasSubstr("events-fd"));
   ExpectUsage(RunProgram({"verify", "-c", job, "--max-findings", "many"}), HasSubstr("max-findings"));
   ExpectUsage(RunProgram({"verify", "-c", job, "--threads", "0"}), HasSubstr("threads"));
+  ExpectUsage(RunProgram({"verify", "-c", job, "--method", "fast"}), HasSubstr("method"));
 }
 
 TEST_F(CommandLineTest, JobFilesThatCannotBeUsed) {
