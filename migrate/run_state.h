@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/status.h"
+#include "migrate/write_journal.h"
 
 namespace shardlift::migrate {
 
@@ -26,6 +27,9 @@ class RunState {
     const std::lock_guard lock(mutex_);
     return failure_;
   }
+
+  // Admits every row that was read by name; set before the lanes start. nullptr: all are written.
+  WriteJournal* journal = nullptr;
 
   std::atomic<std::uint64_t> rows_copied{0};
   std::atomic<std::uint64_t> rows_left_behind{0};

@@ -146,6 +146,30 @@ Status ShardWriter::DeleteOwners(std::span<const std::string_view> owner_ids) {
   });
 }
 
+Result<std::vector<OwnedRow>> ShardWriter::LockOwners(std::span<const std::string_view> owner_ids) {
+  std::string select;
+  for (const store::TargetColumn& column : store::MessageColumns()) {
+    select += (select.empty() ? "SELECT " : ", ") + mysql::QuoteIdentifier(column.name);
+  }
+  const std::size_t origin = store::MessageColumnIndex("owner_origin");
+  const std::size_t table = store::MessageColumnIndex("owner_table");
+  const std::size_t key = store::MessageColumnIndex("owner_key");
+  std::vector<OwnedRow> all;
+  SL_TRY(ForSlices(owner_ids, [&](std::span<const std::string_view> slice) -> Status {
+    SL_ASSIGN(auto rows, session_->Query(fmt::format("{} FROM message FORCE INDEX (owner) WHERE {} FOR UPDATE", select,
+                                                     OwnerCondition(slice)),
+                                         "read rows by owner"));
+    for (auto& row : rows.rows) {
+      std::string id =
+          MakeOwnerId(static_cast<std::uint32_t>(std::stoul(row[origin].value_or("0"))),
+                      static_cast<std::uint32_t>(std::stoul(row[table].value_or("0"))), row[key].value_or(""));
+      all.push_back({std::move(id), std::move(row)});
+    }
+    return base::Ok();
+  }));
+  return all;
+}
+
 Result<std::vector<std::string>> ShardWriter::ExistingOwners(const ChunkPart& part) {
   std::string_view low;
   std::string_view high;
