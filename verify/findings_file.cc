@@ -82,6 +82,7 @@ std::optional<Finding> FindingOf(const OrderedJson& line) {
 }
 
 void TakeEnd(const OrderedJson& line, FindingsFile* file) {
+  file->findings_total = NumberOf(line, "findings");
   file->rows_compared = NumberOf(line, "rows_compared");
   const auto tables = line.find("not_verified");
   if (tables == line.end() || !tables->is_array()) return;

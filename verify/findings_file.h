@@ -40,8 +40,9 @@ class FindingsWriter {
 };
 
 struct FindingsFile {
-  std::vector<Finding> findings;    // an owner may be in it twice; columns and shards are not kept
-  std::uint64_t rows_compared = 0;  // of the pass that found them
+  std::vector<Finding> findings;     // an owner may be in it twice; columns and shards are not kept
+  std::uint64_t findings_total = 0;  // more than are listed when there are many rows of no table of this job
+  std::uint64_t rows_compared = 0;   // of the pass that found them
   std::vector<NotVerified> not_verified;
 };
 
