@@ -3,7 +3,8 @@
 // Disabled (the default) a passage costs one relaxed atomic load. Handlers run on the passing thread and may block.
 // Places: "chunk.opened" (window recording, before the chunk's SELECT), "chunk.read" (rows read, H read, not merged),
 // "lane.in_transaction" (rows written, not committed), "lane.committed", "catchup.group" (a group was handed to the
-// lanes after the copy was done), "lane.connection_lost".
+// lanes after the copy was done), "lane.connection_lost", "repair.recorded" (a
+// repair's changes are on record, not made).
 #pragma once
 
 #include <functional>

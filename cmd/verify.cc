@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/support.h"
 #include "job/config.h"
+#include "verify/findings_file.h"
 
 namespace shardlift::cmd {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 struct VerifyFlags {
   std::string job_path;
   bool json = false;
+  std::string findings_path;
   std::size_t findings_max = verify::VerifyOptions().findings_max;
   std::uint32_t threads = verify::VerifyOptions().threads;
   std::string method{verify::VerifyMethodName(verify::VerifyOptions().method)};
@@ -27,7 +29,12 @@ base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
   options.method = flags.method == "client" ? verify::VerifyMethod::kClient : verify::VerifyMethod::kServer;
   options.stop = InstallStopSignals();
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
-  return verify::RunVerify(config, options);
+  if (flags.findings_path.empty()) return verify::RunVerify(config, options);
+  SL_ASSIGN(const auto file, verify::FindingsWriter::Open(flags.findings_path, config));
+  options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
+  SL_ASSIGN(verify::VerifyReport report, verify::RunVerify(config, options));
+  SL_TRY(file->Finish(report));
+  return report;
 }
 
 int RunCommand(const VerifyFlags& flags) {
@@ -48,6 +55,9 @@ void AddVerify(CLI::App& app, int* exit_code) {
       ->check(CLI::Range(0, 10'000'000))
       ->type_name("N")
       ->capture_default_str();
+  sub->add_option("--findings", flags->findings_path,
+                  "Write all findings to this file, one JSON object per line, for shardlift repair")
+      ->type_name("FILE");
   sub->add_option("--threads", flags->threads, "Tables, or parts of them, compared side by side")
       ->check(CLI::Range(1, 64))
       ->type_name("N")

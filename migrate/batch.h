@@ -67,6 +67,7 @@ struct OwnerState {
   std::optional<std::string> fields;  // nullopt: the owner has no row here (any more)
   bool moved_away = false;            // emptied because its row moved to another shard: waits for the insert there
   std::optional<DeadLetter> dead_letter;
+  bool by_name = false;  // read by name: the journal, if the run has one, is asked before it is written
 };
 
 // One shard's share of a chunk and the copy mark that goes with it.

@@ -34,13 +34,6 @@ bool IsLockConflict(const Status& status) {
 
 }  // namespace
 
-struct Lane::Step {
-  const LaneBatch* batch;
-  bool inserts;     // everything but the deletes of rows that moved away
-  bool moved_away;  // those deletes
-  bool last;        // moves the checkpoint
-};
-
 Lane::Lane(const job::JobConfig& config, const job::Catalog& catalog, std::uint32_t source, std::uint32_t shard,
            const LaneClaim& claim, RunState* state)
     : config_(config),
@@ -240,18 +233,21 @@ Status Lane::WriteRows(const Step& step, bool careful, std::vector<DeadLetter>* 
 }
 
 Status Lane::WriteOwners(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters) {
+  std::unordered_set<std::string_view> settled;
+  SL_TRY(AskJournal(step, &settled));
   std::vector<std::string_view> touched;
   std::vector<std::string_view> superseded;
   std::vector<RowRef> rows;
   for (const auto& [owner_id, state] : step.batch->owners) {
-    if (state.moved_away ? !step.moved_away : !step.inserts) continue;
-    touched.push_back(owner_id);
+    if (!step.Covers(state)) continue;
     if (open_dead_letters_.contains(owner_id)) superseded.push_back(owner_id);
-    if (state.fields) rows.push_back({owner_id, *state.fields});
     if (state.dead_letter) dead_letters->push_back(*state.dead_letter);
+    if (settled.contains(owner_id)) continue;
+    touched.push_back(owner_id);
+    if (state.fields) rows.push_back({owner_id, *state.fields});
   }
-  if (touched.empty()) return base::Ok();
   SL_TRY(ClearSuperseded(superseded));
+  if (touched.empty()) return base::Ok();
   SL_TRY(writer_->DeleteOwners(touched));
   return careful ? writer_->InsertCareful(rows, dead_letters) : writer_->InsertFast(rows);
 }

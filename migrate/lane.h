@@ -59,13 +59,21 @@ class Lane {
   void SetPlace(std::string place);
 
  private:
-  struct Step;  // one transaction's work
+  struct Step {  // one transaction's work
+    const LaneBatch* batch;
+    bool inserts;     // everything but the deletes of rows that moved away
+    bool moved_away;  // those deletes
+    bool last;        // moves the checkpoint
+    bool Covers(const OwnerState& state) const { return state.moved_away ? moved_away : inserts; }
+  };
   void Loop();
   base::Status RunBatch(const LaneBatch& batch);
   base::Status RunStep(const Step& step);
   base::Status TryTransaction(const Step& step, bool careful);
   base::Status CheckRejected(const std::vector<DeadLetter>& dead_letters) const;
   base::Status WriteRows(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
+  // Of the owners that were read by name those that stay as they are: `settled`.
+  base::Status AskJournal(const Step& step, std::unordered_set<std::string_view>* settled);
   base::Status WriteOwners(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
   base::Status WriteChunk(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
   base::Status Fence(const Step& step);

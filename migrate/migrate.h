@@ -23,6 +23,7 @@ struct MigrateOptions {
   std::optional<std::chrono::seconds> max_duration;  // ends with kStopped when work is left
   bool takeover = false;  // end another process of the same job (its fence epoch is bumped) instead of refusing
   const std::atomic<bool>* stop = nullptr;  // set by a signal handler: stop at the next batch boundary (kStopped)
+  bool copy_must_be_done = false;           // refuse a job that has something left to copy
   // Test only: decides chunk windows by binlog order instead of visibility. Loses data; exists to prove that the
   // interleaving tests can fail.
   bool unsafe_windows_by_binlog_order = false;

@@ -23,6 +23,10 @@ class Round {
   // `owner_id` has no row on `shard` any more. `moved_away`: its row is on another shard now.
   void Empty(std::uint32_t shard, const std::string& owner_id, bool moved_away);
   void AddDeadLetter(std::uint32_t shard, DeadLetter letter);
+  // What the owner has on `shard` was read by name, and stays so when a change of the stream comes in the same round.
+  void MarkByName(std::uint32_t shard, const std::string& owner_id) {
+    batches_[shard]->owners[owner_id].by_name = true;
+  }
   void CountChange(std::uint32_t shard) { ++batches_[shard]->row_changes; }
 
   bool empty() const { return changes_ == 0; }

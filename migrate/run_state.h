@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "migrate/value_counts.h"
+#include "migrate/write_journal.h"
 
 namespace shardlift::migrate {
 
@@ -42,6 +43,8 @@ class RunState {
     const std::lock_guard lock(mutex_);
     return ListValueCounts(values_);
   }
+  // Admits every row that was read by name; set before the lanes start. nullptr: all are written.
+  WriteJournal* journal = nullptr;
 
   std::atomic<std::uint64_t> rows_copied{0};
   std::atomic<std::uint64_t> rows_left_behind{0};

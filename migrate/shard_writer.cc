@@ -199,6 +199,31 @@ Status ShardWriter::DeleteOwners(std::span<const std::string_view> owner_ids) {
   });
 }
 
+Result<std::vector<OwnedRow>> ShardWriter::LockOwners(std::span<const std::string_view> owner_ids) {
+  std::vector<OwnedRow> all;
+  const auto of_one_table = [&](const store::TargetTable& table, std::span<const std::string_view> slice) -> Status {
+    std::string select;
+    for (const store::TargetColumn& column : table.columns) {
+      select += (select.empty() ? "SELECT " : ", ") + store::ShownSql(column);
+    }
+    SL_ASSIGN(auto rows, session_->Query(fmt::format("{} FROM {} FORCE INDEX (owner) WHERE {} FOR UPDATE", select,
+                                                     mysql::QuoteIdentifier(table.name), OwnerCondition(slice)),
+                                         "read rows by owner"));
+    for (auto& row : rows.rows) {
+      std::string id = MakeOwnerId(static_cast<std::uint32_t>(std::stoul(row[table.owner_origin].value_or("0"))),
+                                   static_cast<std::uint32_t>(std::stoul(row[table.owner_table].value_or("0"))),
+                                   row[table.owner_key].value_or(""));
+      all.push_back({std::move(id), std::move(row)});
+    }
+    return base::Ok();
+  };
+  SL_TRY(ForTables(owner_ids, [&](const Statements& statements, std::span<const std::string_view> owners) {
+    return ForSlices(owners,
+                     [&](std::span<const std::string_view> slice) { return of_one_table(*statements.table, slice); });
+  }));
+  return all;
+}
+
 Result<std::vector<std::string>> ShardWriter::ExistingOwners(const ChunkPart& part) {
   std::string_view low;
   std::string_view high;

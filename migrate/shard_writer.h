@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,12 @@ struct RowRef {
   std::string_view fields;
 };
 
+// A row as the shard has it.
+struct OwnedRow {
+  std::string owner_id;
+  std::vector<std::optional<std::string>> columns;  // as those of its target
+};
+
 class ShardWriter {
  public:
   ShardWriter(mysql::Session* session, const job::Catalog* catalog, bool use_load_data)
@@ -36,6 +43,9 @@ class ShardWriter {
 
   // Removes whatever these owners have on this shard. Owners without a row cost an index probe.
   base::Status DeleteOwners(std::span<const std::string_view> owner_ids);
+
+  // The rows of these owners on this shard, locked until the transaction ends; all columns of their target.
+  base::Result<std::vector<OwnedRow>> LockOwners(std::span<const std::string_view> owner_ids);
 
   // Which of the chunk's owners have a row on this shard already (written by the stream, or by an earlier try).
   base::Result<std::vector<std::string>> ExistingOwners(const ChunkPart& part);

@@ -44,7 +44,8 @@ Status SourcePipeline::CheckGoals() {
     copy_done_.store(true);
   }
   if (conflict_reader_->running()) return base::Ok();
-  if (options_.until_caught_up && !goal_) SL_TRY(FindGoal());
+  SL_TRY(CheckSettle());
+  if (options_.until_caught_up && !goal_) SL_TRY(FindGoal(&goal_));
   const bool at_goal = goal_ && passed_.Contains(*goal_);
   if (at_goal) {
     FlushRound(true);
@@ -58,7 +59,7 @@ Status SourcePipeline::CheckGoals() {
 }
 
 // With the server away there is no goal yet.
-Status SourcePipeline::FindGoal() {
+Status SourcePipeline::FindGoal(std::optional<mysql::SourcePosition>* found) {
   if (stream_lost_) return base::Ok();
   if (!control_->alive()) {
     Status status = OpenControl();
@@ -67,8 +68,35 @@ Status SourcePipeline::FindGoal() {
   }
   Result<mysql::SourcePosition> goal = mysql::ReadUpperBound(*control_);
   if (!goal.ok()) return control_->alive() ? goal.status() : base::Ok();
-  goal_.emplace(std::move(goal).value());
+  found->emplace(std::move(goal).value());
   return base::Ok();
+}
+
+Status SourcePipeline::CheckSettle() {
+  if (!settle_asked_.load()) return base::Ok();
+  if (!settle_goal_) SL_TRY(FindGoal(&settle_goal_));
+  if (!settle_goal_ || !passed_.Contains(*settle_goal_)) return base::Ok();
+  FlushRound(true);
+  SL_TRY(DrainLanes());
+  settle_goal_.reset();
+  if (!state_->aborted()) settle_asked_.store(false);
+  return base::Ok();
+}
+
+Status SourcePipeline::CheckCopyIsDone() {
+  bool done = true;
+  for (const LaneClaim& lane : claim_.lanes) done &= !lane.fresh;
+  for (const job::CatalogTable& table : catalog_.tables) {
+    if (table.source == source_) done &= claim_.marks.at(table.ordinal).done;
+  }
+  if (done) return base::Ok();
+  return Status(Code::kRefused, fmt::format("source {}: its copy is not done; run migrate --until-caught-up first",
+                                            config_.sources[source_].endpoint.Text()));
+}
+
+Status SourcePipeline::Reread(const job::CatalogTable& table, std::span<const std::string> owner_ids) {
+  ChunkReader reader(NewReaderContext());
+  return reader.Reread(table, owner_ids);
 }
 
 // Starts a pass over the rows that lost a clash when it is time for one; the last look is taken once, before the run

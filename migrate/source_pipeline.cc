@@ -63,6 +63,7 @@ Status SourcePipeline::Prepare() {
   flavour_ = control_->flavour();
   book_ = std::make_unique<WindowBook>(flavour_);
   SL_ASSIGN(claim_, ClaimSource(config_, catalog_, source_));
+  if (options_.copy_must_be_done) SL_TRY(CheckCopyIsDone());
   bool any_fresh = false;
   new_job_ = true;
   std::optional<mysql::SourcePosition> start;
@@ -171,7 +172,7 @@ Status SourcePipeline::OpenStream() {
   return base::Ok();
 }
 
-void SourcePipeline::StartReaders() {
+ReaderContext SourcePipeline::NewReaderContext() {
   ReaderContext context;
   context.config = &config_;
   context.source = source_;
@@ -181,6 +182,11 @@ void SourcePipeline::StartReaders() {
   context.state = state_;
   context.stopping = &stopping_;
   context.unsafe_binlog_order = options_.unsafe_windows_by_binlog_order;
+  return context;
+}
+
+void SourcePipeline::StartReaders() {
+  const ReaderContext context = NewReaderContext();
   conflict_reader_ = std::make_unique<ConflictReader>(context, catalog_);
   readers_running_ = config_.copy.readers;
   for (std::uint32_t i = 0; i < config_.copy.readers; ++i) {
@@ -339,7 +345,10 @@ void SourcePipeline::MergeKeys(const ChunkWindow& window) {
   }
   if (round_.empty()) round_started_ = Clock::now();
   for (const std::string& owner_id : wanted) {
-    for (std::uint32_t shard = 0; shard < lanes_.size(); ++shard) round_.Empty(shard, owner_id, false);
+    for (std::uint32_t shard = 0; shard < lanes_.size(); ++shard) {
+      round_.Empty(shard, owner_id, state_->journal != nullptr);  // a misplaced row leaves after the right one is there
+      round_.MarkByName(shard, owner_id);
+    }
   }
   for (std::uint32_t shard = 0; shard < lanes_.size(); ++shard) {
     window.data.shard_rows[shard].ForEach([&](std::string_view owner_id, std::string_view fields) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -41,6 +42,12 @@ class SourcePipeline {
   base::Status Prepare();
   // Starts lanes, readers and the stream thread. From here on a lost shard is waited for.
   void Start();
+  // For a run that follows its source (not until_caught_up), once it is started. AskSettle: settled() is true once all
+  // that the source had committed before the call, and all that Reread has merged, is committed on the shards.
+  // Reread blocks until these owners' rows, as they are now, are merged into the stream, or the run stops.
+  void AskSettle() { settle_asked_.store(true); }
+  bool settled() const { return !settle_asked_.load(); }
+  base::Status Reread(const job::CatalogTable& table, std::span<const std::string> owner_ids);
   void RequestStop() { stopping_.store(true); }
   void Join();
   bool copy_done() const { return copy_done_.load(); }
@@ -57,6 +64,7 @@ class SourcePipeline {
   base::Status LoadDeadOwners();
   std::vector<std::uint64_t> Enqueued();  // by lane: its batches so far
   bool HaveCommitted(const std::vector<std::uint64_t>& batches);
+  ReaderContext NewReaderContext();
   void StartReaders();
   void StreamLoop();
   base::Status Stream();
@@ -80,7 +88,9 @@ class SourcePipeline {
   void MergeChunk(ChunkWindow& window);
   void MergeKeys(const ChunkWindow& window);
   base::Status CheckGoals();
-  base::Status FindGoal();
+  base::Status FindGoal(std::optional<mysql::SourcePosition>* goal);
+  base::Status CheckSettle();
+  base::Status CheckCopyIsDone();
   bool CopyIsCommitted();
   bool ConflictsSettled(bool last_look);
   std::vector<std::string> OpenConflicts();
@@ -126,6 +136,7 @@ class SourcePipeline {
   std::unordered_set<std::string> dead_owners_;  // owners with a dead letter on shard 0 (values that do not fit)
   std::vector<std::uint64_t> copy_batches_;  // by lane: its batches up to the last chunk; empty while chunks are open
   std::optional<mysql::SourcePosition> goal_;
+  std::optional<mysql::SourcePosition> settle_goal_;
   Patience goal_patience_;
   bool stream_lost_ = false;
   std::uint64_t reconnects_ = 0;  // of the stream, as far as they were noted
@@ -140,6 +151,7 @@ class SourcePipeline {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> copy_done_{false};
   std::atomic<bool> caught_up_{false};
+  std::atomic<bool> settle_asked_{false};
   std::atomic<bool> finished_{false};
   std::atomic<std::int64_t> lag_seconds_{0};
   std::atomic<std::uint64_t> spool_bytes_{0};

@@ -44,6 +44,33 @@ std::string BoundConditionSql(const mapping::TableMapper& mapper, const std::str
   return values ? BeyondSql(KeyColumns(mapper), *values, symbol, included) : std::string("NULL");
 }
 
+std::string LiteralSql(const mysql::Column& column, const std::string& text) {
+  if (column.is_integer()) return text;
+  if (column.charset.empty()) return mysql::HexLiteral(text);
+  // In the column's own collation, so that its index is used.
+  return fmt::format("_{} {} COLLATE {}", column.charset, mysql::HexLiteral(text), column.collation);
+}
+
+// The key's columns lead to the rows by an index; the bytes tell keys apart that a collation does not.
+std::string OwnersSql(const mapping::TableMapper& mapper, const std::vector<std::string>& owners) {
+  const std::vector<std::string> columns = KeyColumns(mapper);
+  std::vector<std::string> rows;
+  std::vector<std::string> keys;
+  for (const std::string& owner : owners) {
+    const auto values = mapping::DecodeOwnerKey(mapper.context().schema, mapper.key_columns(), owner);
+    if (!values) continue;  // no row of this table can have it
+    std::string row;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const mysql::Column& column = mapper.context().schema.columns[mapper.key_columns()[i]];
+      row += fmt::format("{}{} = {}", i > 0 ? " AND " : "", columns[i], LiteralSql(column, (*values)[i]));
+    }
+    rows.push_back(std::move(row));
+    keys.push_back(mysql::HexLiteral(owner));
+  }
+  if (rows.empty()) return "0";
+  return fmt::format("(({})) AND {} IN ({})", fmt::join(rows, ") OR ("), mapper.sql().owner_key, fmt::join(keys, ", "));
+}
+
 std::string Joined(const std::vector<std::string>& conditions) {
   return conditions.empty() ? std::string("1") : fmt::format("({})", fmt::join(conditions, ") AND ("));
 }
@@ -83,6 +110,7 @@ std::string SourcePartSql(const mapping::TableMapper& mapper, const OwnerPart& p
   std::vector<std::string> conditions;
   if (!part.after.empty()) conditions.push_back(BoundConditionSql(mapper, part.after, '>', false));
   if (part.upto) conditions.push_back(BoundConditionSql(mapper, *part.upto, '<', true));
+  if (!part.owners.empty()) conditions.push_back(OwnersSql(mapper, part.owners));
   if (part.slices > 0) {
     conditions.push_back(
         fmt::format("{} IN ({})", SliceSql(mapper.sql().owner_key, part.slices), fmt::join(part.slice_list, ", ")));
@@ -94,6 +122,11 @@ std::string ShardPartSql(const OwnerPart& part) {
   std::vector<std::string> conditions;
   if (!part.after.empty()) conditions.push_back("`owner_key` > " + mysql::HexLiteral(part.after));
   if (part.upto) conditions.push_back("`owner_key` <= " + mysql::HexLiteral(*part.upto));
+  if (!part.owners.empty()) {
+    std::vector<std::string> keys;
+    for (const std::string& owner : part.owners) keys.push_back(mysql::HexLiteral(owner));
+    conditions.push_back(fmt::format("`owner_key` IN ({})", fmt::join(keys, ", ")));
+  }
   if (part.slices > 0) {
     conditions.push_back(
         fmt::format("{} IN ({})", SliceSql("`owner_key`", part.slices), fmt::join(part.slice_list, ", ")));

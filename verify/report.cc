@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/progress.h"
+#include "verify/findings_file.h"
 #include "verify/verify.h"
 
 namespace shardlift::verify {
@@ -15,14 +16,9 @@ constexpr const char* kClaim =
     "What this says: each row was compared once, as it was when it was read. It proves that both sides are equal only "
     "if the writes to the legacy tables had stopped before this pass began and migrate had caught up.";
 
-std::string UpperHex(std::string_view bytes) {
-  std::string hex;
-  for (const char c : bytes) hex += fmt::format("{:02X}", static_cast<unsigned char>(c));
-  return hex;
-}
-
 Json FindingJson(const Finding& finding) {
   Json out{{"kind", std::string(FindingKindName(finding.kind))},
+           {"mapping", finding.mapping},
            {"origin", finding.origin},
            {"table_ordinal", finding.table_ordinal},
            {"source", finding.source},

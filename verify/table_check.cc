@@ -203,7 +203,12 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
   input.stop = context_.options.stop;
   input.on_rows = std::move(on_rows);
   input.on_finding = [&](const Verdict& verdict) {
-    if (result->findings.size() < context_.options.findings_max) result->findings.push_back(ToFinding(table, verdict));
+    const bool listed = result->findings.size() < context_.options.findings_max;
+    const bool told = context_.options.on_finding && !scope.json_only;
+    if (!listed && !told) return;
+    Finding finding = ToFinding(table, verdict);
+    if (told) context_.options.on_finding(finding);
+    if (listed) result->findings.push_back(std::move(finding));
   };
   return MergeTable(input, &result->counts);
 }
@@ -214,6 +219,7 @@ Finding TableChecker::ToFinding(const job::CatalogTable& table, const Verdict& v
   finding.kind = verdict.kind;
   finding.origin = table.mapper->config().origin;
   finding.table_ordinal = table.ordinal;
+  finding.mapping = table.mapper->config().name;
   finding.source = context_.config.sources[table.source].endpoint.name;
   finding.table = table.schema().name.Text();
   finding.owner_key = std::string(verdict.owner_key);

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@ struct Finding {
   FindingKind kind = FindingKind::kDiffers;
   std::uint32_t origin = 0;
   std::uint32_t table_ordinal = 0;
+  std::string mapping;              // empty: the rows belong to no table of this job
   std::string source;               // source's name; empty: the rows belong to no table of this job
   std::string table;                // "im_0.msg_03"; empty as above
   std::string owner_key;            // the canonical key's bytes
@@ -105,8 +107,11 @@ struct VerifyOptions {
   std::uint64_t rows_compared_max = 1000;     // so few are compared row by row when their digests differ
   std::uint64_t equal_by_meaning_max = 1000;  // rows of a table whose JSON may be found equal in other words before its
                                               // JSON is no longer digested
-  bool progress = true;                       // to stderr
-  const std::atomic<bool>* stop = nullptr;    // set by a signal handler; ends with kStopped
+  // Gets every finding, those beyond findings_max too, and those of a table that had to be compared again twice. Called
+  // from several threads, and not for rows of no table of this job.
+  std::function<void(const Finding&)> on_finding;
+  bool progress = true;                     // to stderr
+  const std::atomic<bool>* stop = nullptr;  // set by a signal handler; ends with kStopped
 };
 
 // kEnvironment when a server is lost (after one more try per table), kRefused when the job's tables have no ordinals

@@ -69,7 +69,7 @@ TEST_F(CommandLineTest, HelpAndVersionGoToStandardOutput) {
   }
   EXPECT_THAT(RunProgram({"--version"}).out, ::testing::MatchesRegex("shardlift [0-9]+\\.[0-9]+\\.[0-9]+\n"));
   EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr("Exit codes: 0 done and clean"));
-  for (const char* command : {"config", "plan", "schema", "store", "migrate", "verify", "route"}) {
+  for (const char* command : {"config", "plan", "schema", "store", "migrate", "verify", "repair", "route"}) {
     EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr(std::string("\n  ") + command));
   }
 }
@@ -85,6 +85,7 @@ TEST_F(CommandLineTest, UnknownThings) {
   ExpectUsage(RunProgram({"verify", "-c", job, "--frobnicate"}), HasSubstr("--frobnicate"));
   ExpectUsage(RunProgram({"verify", "-c", job, "surplus"}), HasSubstr("surplus"));
   ExpectUsage(RunProgram({"verify"}), HasSubstr("--config"));
+  ExpectUsage(RunProgram({"repair"}), HasSubstr("-c JOB"));
   ExpectUsage(RunProgram({"schema"}), HasSubstr("--help"));
   ExpectUsage(RunProgram({"--log-level", "loud", "verify", "-c", job}), HasSubstr("loud"));
 }

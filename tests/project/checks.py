@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "job": _MAPPED,
     "migrate": _MAPPED + ["job"],
     "verify": _MAPPED + ["job"],
-    "repair": _MAPPED + ["job"],
+    "repair": _MAPPED + ["job", "migrate", "verify"],
     "rehearse": _MAPPED + ["job"] + _JOBS,
     "cmd": _MAPPED + ["job"] + _JOBS + ["rehearse"],
 }
