@@ -20,7 +20,7 @@ struct OwnerPart {
   std::optional<std::string> upto;  // included; none: to the last, wherever the source's last key is
   std::uint32_t slices = 0;         // 0: not sliced
   std::vector<std::uint32_t> slice_list;
-  std::vector<std::string> owners;  // not empty: these owner keys alone
+  std::vector<std::string> owners{};  // not empty: these owner keys alone
 };
 
 // True if the owners of a table can be told apart by ranges.
