@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -363,30 +362,6 @@ Status Run::RecordOutcome() {
 }
 
 }  // namespace
-
-std::string DefaultAuditPath(const job::JobConfig& config) {
-  return std::filesystem::path(config.path).replace_extension(".repair-audit.jsonl").string();
-}
-
-MappingRepair RepairReport::total() const {
-  MappingRepair sum;
-  for (const MappingRepair& one : per_mapping) {
-    sum.found += one.found;
-    sum.repaired += one.repaired;
-    sum.right_meanwhile += one.right_meanwhile;
-    sum.refused += one.refused;
-    sum.still_wrong += one.still_wrong;
-    for (std::size_t kind = 0; kind < sum.wrong.size(); ++kind) sum.wrong[kind] += one.wrong[kind];
-  }
-  return sum;
-}
-
-int RepairReport::exit_code() const {
-  if (!not_verified.empty()) return base::ExitCodeOf(Status(Code::kRefused, "tables not verified"));
-  const MappingRepair sum = total();
-  const bool right = sum.refused + sum.still_wrong + (dry_run ? sum.repaired : 0) == 0;
-  return right ? 0 : base::ExitCodeOf(Status(Code::kFindings, "rows are wrong"));
-}
 
 Result<RepairReport> RunRepair(const job::JobConfig& config, const RepairOptions& options) {
   const auto started_at = Clock::now();

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/progress.h"
@@ -58,6 +59,30 @@ std::string OpenText(const OpenOwner& owner) {
 }
 
 }  // namespace
+
+std::string DefaultAuditPath(const job::JobConfig& config) {
+  return std::filesystem::path(config.path).replace_extension(".repair-audit.jsonl").string();
+}
+
+MappingRepair RepairReport::total() const {
+  MappingRepair sum;
+  for (const MappingRepair& one : per_mapping) {
+    sum.found += one.found;
+    sum.repaired += one.repaired;
+    sum.right_meanwhile += one.right_meanwhile;
+    sum.refused += one.refused;
+    sum.still_wrong += one.still_wrong;
+    for (std::size_t kind = 0; kind < sum.wrong.size(); ++kind) sum.wrong[kind] += one.wrong[kind];
+  }
+  return sum;
+}
+
+int RepairReport::exit_code() const {
+  if (!not_verified.empty()) return base::ExitCodeOf(base::Status(base::Code::kRefused, "tables not verified"));
+  const MappingRepair sum = total();
+  const bool right = sum.refused + sum.still_wrong + (dry_run ? sum.repaired : 0) == 0;
+  return right ? 0 : base::ExitCodeOf(base::Status(base::Code::kFindings, "rows are wrong"));
+}
 
 std::string RepairJson(const RepairReport& report) {
   ReportValue mappings = ReportValue::array();

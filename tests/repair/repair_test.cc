@@ -37,6 +37,14 @@ class RepairTest : public verify::testing::StoreTest {
   void SetUp() override {
     StoreTest::SetUp();
     if (HasFatalFailure()) return;
+    MigrateAnew();
+    options_.progress = false;
+    options_.max_share_percent = 100;
+    options_.audit_path = live::Directory() + "/repair-audit.jsonl";
+    std::filesystem::remove(options_.audit_path);
+  }
+
+  void MigrateAnew() {
     for (std::size_t shard = 0; shard < 2; ++shard) {
       for (const char* table : {"message", "sl_lane", "sl_copy"}) {
         live::SqlOn(ShardSession(shard), std::string("DELETE FROM ") + table);
@@ -44,12 +52,7 @@ class RepairTest : public verify::testing::StoreTest {
     }
     std::filesystem::remove_all(config_.spool.directory);
     Migrate();
-    options_.progress = false;
-    options_.max_share_percent = 100;
-    options_.audit_path = live::Directory() + "/repair-audit.jsonl";
-    std::filesystem::remove(options_.audit_path);
   }
-
   void Migrate() {
     migrate::MigrateOptions options;
     options.until_caught_up = true;
@@ -279,6 +282,38 @@ TEST_F(RepairTest, RowsThatCannotBeRepaired_RefusedByName_OthersAreRepaired) {
   EXPECT_EQ(report.exit_code(), 1);
   EXPECT_THAT(RepairText(report), HasSubstr("no table of this job"));
   EXPECT_THAT(RepairText(report), HasSubstr("dead letter (conflict)"));
+}
+
+TEST_F(RepairTest, TextKeys_OfAnotherCharset_AreFoundByTheirBytes) {
+  for (const std::size_t source : {0u, 1u}) {
+    OnSource(source, "DROP DATABASE IF EXISTS codes");
+    OnSource(source, "CREATE DATABASE codes");
+    OnSource(source,
+             "CREATE TABLE codes.event (code VARCHAR(40) NOT NULL, n INT NOT NULL, body TEXT NOT NULL, PRIMARY KEY "
+             "(code, n)) DEFAULT CHARSET=latin1");
+    OnSource(source,
+             "INSERT INTO codes.event VALUES ('caf\xC3\xA9', 1, 'a'), ('CAF', 2, 'b'), ('o''k\\\\', 3, 'c'), ('', 4, "
+             "'d'), ('plain', 5, 'e'), ('Plain ', 6, 'f')");
+  }
+  LoadAndFill(R"json({"name": "codes", "origin": 4, "match": ["codes.event"], "key": ["code", "n"], "columns": {
+      "account_type": "4", "account_key": "n", "conversation": "CONCAT('c', n)", "sent_at": "FROM_UNIXTIME(n)",
+      "msg_id": "COMPOSE_ID(n)", "biz_tag": "4", "msg_type": "0", "body": "body"}})json");
+  MigrateAnew();
+  const Rows clean = AllRows();
+  std::uint64_t wrong = 0;
+  for (std::size_t shard = 0; shard < 2; ++shard) {
+    const auto changed = ShardSession(shard).ExecuteCount(
+        "UPDATE message SET body = CONCAT(body, 'x') WHERE owner_origin = 4 AND CAST(account_key AS CHAR) < '4'",
+        "test");
+    const auto lost = ShardSession(shard).ExecuteCount(
+        "DELETE FROM message WHERE owner_origin = 4 AND CAST(account_key AS CHAR) >= '4'", "test");
+    ASSERT_TRUE(changed.ok() && lost.ok());
+    wrong += *changed + *lost;
+  }
+  ASSERT_EQ(wrong, 12u);
+  const RepairReport report = Repair();
+  EXPECT_EQ(report.total().repaired, wrong) << RepairText(report);
+  EXPECT_EQ(AllRows(), clean);
 }
 
 TEST_F(RepairTest, FindingsFileCutOrOfAnotherJob_Refused) {
