@@ -34,7 +34,7 @@ class MigrateTest : public ::testing::TestWithParam<mysql::Flavour> {
   void OnShard(int shard, const std::string& sql);
   std::unique_ptr<mysql::Session> SourceSession();
   std::unique_ptr<mysql::Session> ShardSession(int shard);
-  // The body of the row with this legacy id over all shards: "" if it is nowhere; fails the test if it is twice.
+  // The body of the row with this legacy id over all shards: "" if it is nowhere; fails the test if it stays there twice.
   std::string TargetBody(int id);
   int TargetRows();
   // Rows over all shards that have this body, and a wait of up to half a minute for one at least; their number.
