@@ -11,7 +11,9 @@ namespace {
 constexpr std::uint64_t kSignBit = 1ull << 63;
 
 void AppendBigEndian(std::uint64_t value, std::string* out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
+  char bytes[8];
+  for (unsigned i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> (56 - 8 * i));
+  out->append(bytes, sizeof(bytes));
 }
 
 void AppendEscaped(std::string_view bytes, std::string* out) {

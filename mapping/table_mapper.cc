@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "mapping/eval.h"
 #include "mapping/lossy.h"
 #include "mapping/owner_key.h"
 #include "mapping/parser.h"
+#include "mapping/row_template.h"
 #include "mapping/target_column.h"
 #include "store/message_table.h"
 #include "store/router.h"
@@ -27,18 +29,6 @@ namespace {
 constexpr const char* kNoBucketReason =
     "the routing rules have no bucket for the account key: it is no number, or lies below the first range";
 
-void Pack(const std::vector<Val>& fields, std::string* out) {
-  std::size_t bytes = 0;
-  for (const Val& field : fields) bytes += 4 + (field.null ? 0 : field.bytes.size());
-  out->resize(bytes);
-  char* at = out->data();
-  for (const Val& field : fields) {
-    const std::uint32_t length = field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size());
-    for (unsigned i = 0; i < 4; ++i) *at++ = static_cast<char>(length >> (8 * i));
-    if (!field.null) at = std::copy(field.bytes.begin(), field.bytes.end(), at);
-  }
-}
-
 }  // namespace
 
 struct TableMapper::Impl {
@@ -52,7 +42,9 @@ struct TableMapper::Impl {
   ContentCharsets charsets;
   std::vector<std::size_t> key;
   std::vector<ColumnReader> readers;
-  std::vector<Column> columns;  // named ones and defaults, in table order
+  std::vector<Column> columns;        // named ones and defaults, in table order
+  std::vector<std::size_t> computed;  // of these, those whose value follows from the row
+  std::optional<RowTemplate> row_template;
   ExprPtr where;
   std::string origin_text;
   std::string ordinal_text;
@@ -76,7 +68,9 @@ struct TableMapper::Impl {
   void NoteBuckets();
   Status CheckUnmapped(std::vector<bool> used) const;
   void WriteSql();
+  void ComputeConstants();
   Status BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const;
+  Status MapRow(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const;
   Status MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const;
 };
 
@@ -261,6 +255,28 @@ void TableMapper::Impl::WriteSql() {
   sql.order_by = OwnerKeyOrder(context.schema, key);
 }
 
+// A constant that is a bad value, or loses something, is left to the rows: they say so, and are counted.
+void TableMapper::Impl::ComputeConstants() {
+  RowTemplate& row = row_template.emplace(Target().columns.size());
+  row.SetConstant(Target().owner_origin, Val::Bytes(origin_text));
+  row.SetConstant(Target().owner_table, Val::Bytes(ordinal_text));
+  StringPool pool;
+  Evaluator evaluator({}, {}, pool, context.flavour == mysql::Flavour::kMariaDb);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = columns[i];
+    const char* reason = "";
+    bool replaced = false;
+    Val value;
+    if (!column.expression.IsConstant() || !column.expression.Eval(evaluator, pool, &value, &reason, &replaced) ||
+        replaced || evaluator.TakeLossy()) {
+      computed.push_back(i);
+    } else {
+      row.SetConstant(column.target, value);
+    }
+  }
+  row.Finish();
+}
+
 Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const {
   std::string place = config.name + ": " + context.schema.name.Text() + ": " + std::string(target) + ": ";
   if (evaluator.absent_column() >= 0) {
@@ -274,8 +290,9 @@ Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& eva
 Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const {
   const store::TargetTable& target = Target();
   std::vector<Val>& fields = scratch.fields;
-  fields.assign(target.columns.size(), Val());
-  for (const Column& column : columns) {
+  fields.resize(target.columns.size());
+  for (const std::size_t index : computed) {
+    const Column& column = columns[index];
     const char* reason = "";
     bool replaced = false;
     if (!column.expression.Eval(evaluator, scratch.pool, &fields[column.target], &reason, &replaced)) {
@@ -286,21 +303,20 @@ Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, 
     if (evaluator.TakeLossy()) out->lossy.push_back(static_cast<std::uint16_t>(column.target));
   }
   const auto number_or = [&](std::size_t index, std::uint32_t otherwise) {
-    return index == store::TargetTable::kNone ? otherwise : static_cast<std::uint32_t>(fields[index].bits);
+    if (index == store::TargetTable::kNone) return otherwise;
+    return static_cast<std::uint32_t>(row_template->At(index, fields).bits);
   };
-  out->bucket = context.rules->BucketOf({number_or(target.account_type, target.account_type_fixed),
-                                         fields[target.account_key].bytes, number_or(target.biz_tag, 0)});
+  out->bucket =
+      context.rules->BucketOf({number_or(target.account_type, target.account_type_fixed),
+                               row_template->At(target.account_key, fields).bytes, number_or(target.biz_tag, 0)});
   if (out->bucket == store::kNoBucket) {
     out->bad_column = static_cast<int>(target.bucket);
     return BadValue("bucket", evaluator, kNoBucketReason);
   }
-  std::string& bucket = scratch.pool.New();
-  AppendInteger(Type{}, Val::Bits(out->bucket), &bucket);
-  fields[target.bucket] = Val::Bytes(bucket);
-  fields[target.owner_origin] = Val::Bytes(origin_text);
-  fields[target.owner_table] = Val::Bytes(ordinal_text);
+  const fmt::format_int bucket(out->bucket);
+  fields[target.bucket] = Val::Bytes({bucket.data(), bucket.size()});
   fields[target.owner_key] = Val::Bytes(out->owner_key);
-  Pack(fields, &out->fields);
+  row_template->Pack(fields, &out->fields);
   return base::Ok();
 }
 
@@ -328,28 +344,34 @@ base::Result<std::unique_ptr<TableMapper>> TableMapper::Compile(const MappingCon
     impl->readers.emplace_back(context.schema.columns[i], impl->charsets.At(i));
   }
   impl->WriteSql();
+  impl->ComputeConstants();
   return std::unique_ptr<TableMapper>(new TableMapper(std::move(impl)));
+}
+
+Status TableMapper::Impl::MapRow(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const {
+  scratch.pool.Reset();
+  Evaluator evaluator(row, readers, scratch.pool, context.flavour == mysql::Flavour::kMariaDb);
+  if (where != nullptr) {
+    Val holds;
+    if (!evaluator.EvalCondition(*where, &holds)) return BadValue("where", evaluator, evaluator.reason());
+    if (holds.null || holds.bits == 0) return base::Ok();
+    evaluator.TakeLossy();
+  }
+  SL_TRY(MapColumns(evaluator, scratch, out));
+  out->kept = true;
+  return base::Ok();
 }
 
 Status TableMapper::Map(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const {
   out->kept = false;
   out->bucket = 0;
-  out->fields.clear();
   out->replaced.clear();
   out->lossy.clear();
   out->bad_column = -1;
-  SL_TRY(OwnerKey(row, &out->owner_key));
-  scratch.pool.Reset();
-  Evaluator evaluator(row, impl_->readers, scratch.pool, impl_->context.flavour == mysql::Flavour::kMariaDb);
-  if (impl_->where != nullptr) {
-    Val holds;
-    if (!evaluator.EvalCondition(*impl_->where, &holds)) return impl_->BadValue("where", evaluator, evaluator.reason());
-    if (holds.null || holds.bits == 0) return base::Ok();
-    evaluator.TakeLossy();
-  }
-  SL_TRY(impl_->MapColumns(evaluator, scratch, out));
-  out->kept = true;
-  return base::Ok();
+  Status status = OwnerKey(row, &out->owner_key);
+  if (status.ok()) status = impl_->MapRow(row, scratch, out);
+  if (!out->kept) out->fields.clear();  // else overwritten: clearing them first would have them filled twice
+  return status;
 }
 
 Status TableMapper::OwnerKey(std::span<const mysql::Value> row, std::string* out) const {
