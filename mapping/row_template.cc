@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
 #include "mapping/table_mapper.h"
 
 namespace shardlift::mapping {
@@ -71,6 +72,18 @@ void RowTemplate::Pack(std::span<const Val> fields, std::string* out) const {
     at = PutBytes(fields[piece.column].bytes, PutLength(fields[piece.column], at));
   }
   PutBytes(tail_, at);
+}
+
+std::optional<std::string_view> FieldReader::Next() {
+  SL_CHECK(rest_.size() >= 4);
+  std::uint32_t length = 0;
+  for (unsigned i = 0; i < 4; ++i) length |= std::uint32_t{static_cast<unsigned char>(rest_[i])} << (8 * i);
+  rest_.remove_prefix(4);
+  if (length == kNullField) return std::nullopt;
+  SL_CHECK(rest_.size() >= length);
+  std::string_view field = rest_.substr(0, length);
+  rest_.remove_prefix(length);
+  return field;
 }
 
 }  // namespace shardlift::mapping

@@ -397,16 +397,4 @@ const std::vector<std::string>& TableMapper::lossy_notes() const { return impl_-
 MapScratchPtr NewMapScratch() { return MapScratchPtr(new MapScratch()); }
 void MapScratchDeleter::operator()(MapScratch* scratch) const { delete scratch; }
 
-std::optional<std::string_view> FieldReader::Next() {
-  SL_CHECK(rest_.size() >= 4);
-  std::uint32_t length = 0;
-  for (unsigned i = 0; i < 4; ++i) length |= std::uint32_t{static_cast<unsigned char>(rest_[i])} << (8 * i);
-  rest_.remove_prefix(4);
-  if (length == kNullField) return std::nullopt;
-  SL_CHECK(rest_.size() >= length);
-  std::string_view field = rest_.substr(0, length);
-  rest_.remove_prefix(length);
-  return field;
-}
-
 }  // namespace shardlift::mapping
