@@ -1,4 +1,5 @@
-// `shardlift verify`: compares every legacy row with the shards after the writes have stopped.
+// `shardlift verify`: compares every legacy row with the shards, after the writes have stopped or, with --live, while
+// they go on.
 #include "verify/verify.h"
 
 #include <CLI/CLI.hpp>
@@ -8,6 +9,8 @@
 #include "cmd/commands.h"
 #include "cmd/support.h"
 #include "job/config.h"
+#include "job/preflight.h"
+#include "repair/live_prober.h"
 #include "verify/findings_file.h"
 
 namespace shardlift::cmd {
@@ -20,6 +23,8 @@ struct VerifyFlags {
   std::size_t findings_max = verify::VerifyOptions().findings_max;
   std::uint32_t threads = verify::VerifyOptions().threads;
   std::string method{verify::VerifyMethodName(verify::VerifyOptions().method)};
+  bool live = false;
+  bool takeover = false;
 };
 
 base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
@@ -29,6 +34,11 @@ base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
   options.method = flags.method == "client" ? verify::VerifyMethod::kClient : verify::VerifyMethod::kServer;
   options.stop = InstallStopSignals();
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
+  repair::LiveProber prober({.takeover = flags.takeover, .stop = options.stop});
+  if (flags.live) {
+    SL_TRY(job::CheckServers(config));
+    options.prober = &prober;
+  }
   if (flags.findings_path.empty()) return verify::RunVerify(config, options);
   SL_ASSIGN(const auto file, verify::FindingsWriter::Open(flags.findings_path, config));
   options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
@@ -47,7 +57,9 @@ int RunCommand(const VerifyFlags& flags) {
 
 void AddVerify(CLI::App& app, int* exit_code) {
   CLI::App* const sub = app.add_subcommand(
-      "verify", "Compare every legacy row with the shards; writes must have stopped and migrate must have caught up");
+      "verify",
+      "Compare every legacy row with the shards; without --live, writes must have stopped and migrate must have caught "
+      "up");
   const auto flags = std::make_shared<VerifyFlags>();
   sub->add_option("-c,--config", flags->job_path, "Job file")->required()->type_name("JOB");
   sub->add_flag("--json", flags->json, "Print the report as JSON");
@@ -68,6 +80,12 @@ void AddVerify(CLI::App& app, int* exit_code) {
       ->check(CLI::IsMember({"server", "client"}))
       ->type_name("METHOD")
       ->capture_default_str();
+  CLI::Option* const live = sub->add_flag(
+      "--live", flags->live,
+      "While applications write: also applies their changes as migrate does, and looks again at each row that seems "
+      "wrong. Refused while a migrate or repair of this job runs");
+  sub->add_flag("--takeover", flags->takeover, "With --live: end another process of this job instead of refusing")
+      ->needs(live);
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/sync_point.h"
+
 namespace shardlift::verify {
 namespace {
 
@@ -101,6 +103,7 @@ Result<DigestChecker::PartDigests> DigestChecker::Read(Task& task, const DigestS
   SL_ASSIGN(mysql::Session * source, rows_->Source(task.table.source));
   SL_ASSIGN(digests.source,
             ReadDigests(*source, SourceDigestSql(mapper, scope, ranges_), "compute a digest of " + name));
+  base::SyncPoint("verify.source_read", name);
   const std::string sql = ShardDigestSql(mapper.target(), mapper.config().origin, task.table.ordinal, scope, ranges_);
   for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
     SL_ASSIGN(mysql::Session * shard, rows_->Shard(i));
@@ -121,6 +124,7 @@ Status DigestChecker::CompareByRows(Task& task, PartResult part) {
   part.by_rows = true;
   part.counts = std::move(result.counts);
   part.findings = std::move(result.findings);
+  part.live = std::move(result.live);
   const std::uint64_t equal_by_meaning = part.counts.equal_by_meaning;
   if (task.state->equal_by_meaning.fetch_add(equal_by_meaning) + equal_by_meaning >
       context_.options.equal_by_meaning_max) {
@@ -177,6 +181,7 @@ void DigestChecker::Add(PartResult part, TableResult* result) const {
   TableResult one;
   one.counts = std::move(part.counts);
   one.findings = std::move(part.findings);
+  one.live = std::move(part.live);
   AddResult(std::move(one), context_.options.findings_max, result);
 }
 

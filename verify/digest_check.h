@@ -28,6 +28,7 @@ struct PartResult {
   bool json_by_rows = false;  // by digest, but for its JSON columns
   MergeCounts counts;
   std::vector<Finding> findings;
+  LiveCounts live;
 };
 
 // Shared by all that check parts of one table.

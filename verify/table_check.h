@@ -28,6 +28,7 @@ struct TableResult {
   std::uint64_t source_rows_kept = 0;   // of them those for which `where` is true
   std::vector<Finding> findings;        // at most options.findings_max
   DigestCounts digests;
+  LiveCounts live;
   base::Status failure;  // not ok: this table could not be compared
 };
 // Adds what was learned of some of a table's rows.
@@ -62,6 +63,8 @@ std::string ShardRowsSql(const store::TargetTable& target, std::uint32_t origin,
 // "7, 42" for a canonical key whose columns are all integers, else empty: string keys are user data.
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key);
 
+Finding MakeFinding(const job::JobConfig& config, const job::CatalogTable& table, const Verdict& verdict);
+
 class TableChecker {
  public:
   explicit TableChecker(const CheckContext& context);
@@ -78,7 +81,7 @@ class TableChecker {
   // The pieces of Check, for the server method. They do not try again.
   // Sets source_rows_total and source_rows_kept.
   base::Status CountSourceRows(const job::CatalogTable& table, TableResult* result);
-  // Sets counts and adds findings. `on_rows` as in MergeInput.
+  // Sets counts and adds findings, in a live pass those that the prober confirms. `on_rows` as in MergeInput.
   base::Status CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
                            std::function<void(std::uint64_t)> on_rows);
   base::Result<mysql::Session*> Source(std::uint32_t index);
@@ -87,8 +90,6 @@ class TableChecker {
 
  private:
   base::Status CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported);
-  Finding ToFinding(const job::CatalogTable& table, const Verdict& verdict) const;
-
   const CheckContext& context_;
   std::vector<std::unique_ptr<mysql::Session>> sources_;
   std::vector<std::unique_ptr<mysql::Session>> shards_;

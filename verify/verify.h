@@ -79,8 +79,29 @@ struct NotVerified {
   std::string reason;
 };
 
+// A row about which a live pass has no verdict.
+struct OpenRow {
+  std::string source;
+  std::string table;
+  std::string owner_key;
+  std::string key_text;  // as Finding's
+  std::string reason;    // "hot: ..."
+};
+
+// What a live pass looked at again (docs/verification.md#live).
+struct LiveCounts {
+  std::uint64_t suspects = 0;      // rows that looked wrong where the two sides were read one after the other
+  std::uint64_t right = 0;         // of them: right; the others are findings, or open
+  std::uint64_t open = 0;          // complete
+  std::vector<OpenRow> open_rows;  // findings_max of them
+
+  void Add(LiveCounts other, std::size_t listed_max);
+};
+
 struct VerifyReport {
   VerifyMethod method = VerifyMethod::kServer;
+  bool is_live = false;
+  LiveCounts live;
   DigestCounts digests;             // of the server method
   std::uint64_t rows_compared = 0;  // source rows that were held against the shards
   std::uint64_t tables = 0;
@@ -94,10 +115,13 @@ struct VerifyReport {
   double seconds = 0;
 
   std::uint64_t findings_total() const;
-  bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty(); }
-  // 0 clean, 1 findings or dead letters, 4 when a table could not be compared.
+  bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty() && live.open == 0; }
+  // 0 clean, 1 findings or dead letters, 4 when a table could not be compared, or when there are no findings but rows
+  // without a verdict.
   int exit_code() const;
 };
+
+class Prober;
 
 struct VerifyOptions {
   std::size_t findings_max = 1000;  // listed; all are counted
@@ -110,6 +134,8 @@ struct VerifyOptions {
   // Gets every finding, those beyond findings_max too, and those of a table that had to be compared again twice. Called
   // from several threads, and not for rows of no table of this job.
   std::function<void(const Finding&)> on_finding;
+  // Of a live pass: settles the rows that look wrong while applications write. It is started and closed by RunVerify.
+  Prober* prober = nullptr;
   bool progress = true;                     // to stderr
   const std::atomic<bool>* stop = nullptr;  // set by a signal handler; ends with kStopped
 };
