@@ -22,6 +22,7 @@ struct VerifyFlags {
   std::string findings_path;
   std::size_t findings_max = verify::VerifyOptions().findings_max;
   std::uint32_t threads = verify::VerifyOptions().threads;
+  std::string plan{verify::VerifyPlanName(verify::VerifyOptions().plan)};
   std::string method{verify::VerifyMethodName(verify::VerifyOptions().method)};
   bool live = false;
   bool takeover = false;
@@ -31,7 +32,11 @@ base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
   verify::VerifyOptions options;
   options.findings_max = flags.findings_max;
   options.threads = flags.threads;
+  options.plan = flags.plan == "scan" ? verify::VerifyPlan::kScan : verify::VerifyPlan::kOwners;
   options.method = flags.method == "client" ? verify::VerifyMethod::kClient : verify::VerifyMethod::kServer;
+  if (options.plan == verify::VerifyPlan::kScan && (flags.live || options.method == verify::VerifyMethod::kClient)) {
+    return base::Status(base::Code::kUsage, "--plan scan is for --method server, and not with --live");
+  }
   options.stop = InstallStopSignals();
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
   repair::LiveProber prober({.takeover = flags.takeover, .stop = options.stop});
@@ -86,6 +91,12 @@ void AddVerify(CLI::App& app, int* exit_code) {
       "wrong. Refused while a migrate or repair of this job runs");
   sub->add_flag("--takeover", flags->takeover, "With --live: end another process of this job instead of refusing")
       ->needs(live);
+  sub->add_option("--plan", flags->plan,
+                  "owners: along ranges of owners; scan: both sides once, each in its own order, cheapest when nothing "
+                  "writes; what differs then goes along owners. Of --method server, not with --live")
+      ->check(CLI::IsMember({"owners", "scan"}))
+      ->type_name("PLAN")
+      ->capture_default_str();
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }
 

@@ -87,6 +87,15 @@ std::string RowBytesSql(const std::vector<Item>& items) {
   return fmt::format("CONCAT({}, ',', {})", fmt::join(head, ", ',', "), fmt::join(tail, ", "));
 }
 
+std::vector<Item> ShownItems(const store::TargetTable& target, bool with_json) {
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < target.columns.size(); ++i) {
+    if (!IsHashed(target, i, with_json)) continue;
+    items.push_back({&target.columns[i], BytesSql(target.columns[i], store::ShownSql(target.columns[i])), ""});
+  }
+  return items;
+}
+
 std::string RangeSql(const std::string& bucket, const std::vector<store::BucketRange>& ranges) {
   std::vector<std::uint32_t> firsts;
   for (std::size_t i = 1; i < ranges.size(); ++i) firsts.push_back(ranges[i].first);
@@ -154,17 +163,28 @@ std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScop
   return SumsSql(inner, ranges);
 }
 
+bool LiesInBucketOrder(const store::TargetTable& target) { return target.definition.empty(); }
+
+std::string ShardScanSql(const store::TargetTable& target, const BucketPart& part,
+                         const std::vector<store::BucketRange>& ranges) {
+  std::string buckets = "1";
+  if (part.after) buckets = fmt::format("`bucket` > {}", *part.after);
+  if (part.upto) buckets += fmt::format(" AND `bucket` <= {}", *part.upto);
+  const std::string inner = fmt::format(
+      "SELECT `bucket` AS `_bucket`, SHA2({}, 256) AS `_hash`, `owner_origin` << 16 | `owner_table` AS `_slice` FROM "
+      "{} "
+      "{} WHERE {}",
+      RowBytesSql(ShownItems(target, true)), mysql::QuoteIdentifier(target.name),
+      LiesInBucketOrder(target) ? "FORCE INDEX (PRIMARY)" : "", buckets);
+  return SumsSql(inner, ranges);
+}
+
 std::string ShardDigestSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
                            const DigestScope& scope, const std::vector<store::BucketRange>& ranges) {
-  std::vector<Item> items;
-  for (std::size_t i = 0; i < target.columns.size(); ++i) {
-    if (!IsHashed(target, i, scope.with_json)) continue;
-    items.push_back({&target.columns[i], BytesSql(target.columns[i], store::ShownSql(target.columns[i])), ""});
-  }
   const std::string inner = fmt::format(
       "SELECT `bucket` AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} FORCE INDEX "
       "(`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} AND {}",
-      RowBytesSql(items), scope.slices > 0 ? SliceSql("`owner_key`", scope.slices) : "0",
+      RowBytesSql(ShownItems(target, scope.with_json)), scope.slices > 0 ? SliceSql("`owner_key`", scope.slices) : "0",
       mysql::QuoteIdentifier(target.name), origin, table_ordinal, ShardPartSql(scope.part));
   return SumsSql(inner, ranges);
 }

@@ -183,6 +183,7 @@ std::string ReportJson(const VerifyReport& report) {
            {"claim", report.is_live ? kLiveClaim : kClaim},
            {"is_live", report.is_live},
            {"method", std::string(VerifyMethodName(report.method))},
+           {"plan", std::string(VerifyPlanName(report.plan))},
            {"rows_compared", report.rows_compared},
            {"tables", report.tables},
            {"counts", counts},

@@ -183,6 +183,15 @@ Status TableChecker::CountSourceRows(const job::CatalogTable& table, TableResult
   return base::Ok();
 }
 
+Status TableChecker::CutEvenly(const job::CatalogTable& table, std::uint64_t wanted, std::vector<OwnerPart>* parts) {
+  SL_ASSIGN(mysql::Session * source, Source(table.source));
+  SL_ASSIGN(const mysql::Rows ends, source->Query(FirstKeyColumnRangeSql(*table.mapper),
+                                                  "find the first and last key of " + table.schema().name.Text()));
+  const auto& row = ends.rows.at(0);
+  if (row[0] && row[1]) *parts = EvenParts(*table.mapper, *row[0], *row[1], static_cast<std::uint32_t>(wanted));
+  return base::Ok();
+}
+
 Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
                                  std::function<void(std::uint64_t)> on_rows) {
   const mapping::TableMapper& mapper = *table.mapper;

@@ -29,7 +29,8 @@ struct TableResult {
   std::vector<Finding> findings;        // at most options.findings_max
   DigestCounts digests;
   LiveCounts live;
-  base::Status failure;  // not ok: this table could not be compared
+  base::Status failure;     // not ok: this table could not be compared
+  bool is_settled = false;  // right as a whole, as the scan plan found: not to be compared again
 };
 // Adds what was learned of some of a table's rows.
 void AddResult(TableResult some, std::size_t findings_max, TableResult* all);
@@ -84,6 +85,8 @@ class TableChecker {
   // Sets counts and adds findings, in a live pass those that the prober confirms. `on_rows` as in MergeInput.
   base::Status CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
                            std::function<void(std::uint64_t)> on_rows);
+  // Cuts a table of integer keys into about `wanted` parts, even in keys, not in rows.
+  base::Status CutEvenly(const job::CatalogTable& table, std::uint64_t wanted, std::vector<OwnerPart>* parts);
   base::Result<mysql::Session*> Source(std::uint32_t index);
   base::Result<mysql::Session*> Shard(std::uint32_t index);
   void CloseAll();

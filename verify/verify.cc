@@ -13,6 +13,7 @@
 #include "mysql/position.h"
 #include "store/router.h"
 #include "verify/prober.h"
+#include "verify/scan.h"
 #include "verify/shard_totals.h"
 #include "verify/table_check.h"
 #include "verify/workers.h"
@@ -188,6 +189,8 @@ std::string_view FindingKindName(FindingKind kind) {
   return "unknown";
 }
 
+std::string_view VerifyPlanName(VerifyPlan plan) { return plan == VerifyPlan::kOwners ? "owners" : "scan"; }
+
 std::string_view VerifyMethodName(VerifyMethod method) { return method == VerifyMethod::kServer ? "server" : "client"; }
 
 std::uint64_t VerifyReport::findings_total() const {
@@ -215,6 +218,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   VerifyOptions options = wanted;
   if (!router.rules().has_sql()) options.method = VerifyMethod::kClient;
+  if (options.method == VerifyMethod::kClient || options.prober != nullptr) options.plan = VerifyPlan::kOwners;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   SL_TRY(job::CheckStoredRules(config, router));
   ProberUse prober(options.prober);
@@ -225,6 +229,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   std::atomic<std::uint64_t> rows_done{0};
   const CheckContext context{config, catalog, router, options, &rows_done};
   std::vector<TableResult> results;
+  if (options.plan == VerifyPlan::kScan) SL_TRY(ScanTables(context, totals, &results));
   SL_TRY(RunChecks(context, &results));
   SL_TRY(prober.Close());
   if (options.prober != nullptr) {
@@ -233,6 +238,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
 
   VerifyReport report;
   report.method = options.method;
+  report.plan = options.plan;
   report.is_live = options.prober != nullptr;
   const Reporter reporter(config, catalog, totals, options);
   reporter.AddTables(results, &report);

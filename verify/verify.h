@@ -50,6 +50,11 @@ struct Finding {
 enum class VerifyMethod : std::uint8_t { kServer, kClient };
 std::string_view VerifyMethodName(VerifyMethod method);  // "server", "client"
 
+// kOwners goes along ranges of owners, which any part of a pass may be cut into; kScan reads both sides once, each in
+// the order in which its rows lie, and goes along owners only where sums differ. Of the server method.
+enum class VerifyPlan : std::uint8_t { kOwners, kScan };
+std::string_view VerifyPlanName(VerifyPlan plan);  // "owners", "scan"
+
 // How the server method came to its result.
 struct DigestCounts {
   std::uint64_t parts = 0;              // ranges or sets of owners that were settled
@@ -100,6 +105,7 @@ struct LiveCounts {
 
 struct VerifyReport {
   VerifyMethod method = VerifyMethod::kServer;
+  VerifyPlan plan = VerifyPlan::kOwners;
   bool is_live = false;
   LiveCounts live;
   DigestCounts digests;             // of the server method
@@ -127,6 +133,7 @@ struct VerifyOptions {
   std::size_t findings_max = 1000;  // listed; all are counted
   std::uint32_t threads = 2;        // tables, or parts of them, side by side
   VerifyMethod method = VerifyMethod::kServer;
+  VerifyPlan plan = VerifyPlan::kOwners;      // a live pass, and the client method, go along owners
   std::uint64_t chunk_rows = 20'000;          // of one digest
   std::uint64_t rows_compared_max = 1000;     // so few are compared row by row when their digests differ
   std::uint64_t equal_by_meaning_max = 1000;  // rows of a table whose JSON may be found equal in other words before its

@@ -72,6 +72,7 @@ class Workers {
     });
     TableChecker sessions(context_);
     for (const std::size_t index : order) {
+      if ((*results_)[index].is_settled) continue;
       std::vector<OwnerPart> parts(1);
       if (context_.options.method == VerifyMethod::kServer) {
         SL_TRY(Cut(sessions, tables[index], &parts));
@@ -86,12 +87,7 @@ class Workers {
     const std::uint64_t wanted = std::min(table.schema().rows_estimate / (kChunksOfAPart * options.chunk_rows),
                                           kPartsPerThread * std::max(1u, options.threads));
     if (wanted < 2 || !HasKeyRanges(*table.mapper)) return base::Ok();
-    SL_ASSIGN(mysql::Session * source, sessions.Source(table.source));
-    SL_ASSIGN(const mysql::Rows ends, source->Query(FirstKeyColumnRangeSql(*table.mapper),
-                                                    "find the first and last key of " + table.schema().name.Text()));
-    const auto& row = ends.rows.at(0);
-    if (row[0] && row[1]) *parts = EvenParts(*table.mapper, *row[0], *row[1], static_cast<std::uint32_t>(wanted));
-    return base::Ok();
+    return sessions.CutEvenly(table, wanted, parts);
   }
 
   void Work(base::ProgressReporter& progress) {
