@@ -14,8 +14,8 @@
 #   Prints the median of each and ratios to the floor. Compare figures of one run only. The server keeps its binlog and
 #   syncs it at every commit; `migrate` reads that binlog meanwhile, its own writes to the shards included.
 # rss: the largest memory of one `migrate` run.
-# verify: message rows of 4 legacy tables in 4 shard databases of one server, compared in three ways with 2 connections:
-#   verify --method server, the digest statements of that run alone, as the server's log has them, and --method client
+# verify: message rows of 4 legacy tables in 4 shard databases of one server, compared with 2 connections: by both plans, the digest
+#   statements of either alone, as the server's log has them, by --method client; and pt-table-checksum over the source (MariaDB)
 # binlog: reads one binlog file, about a gigabyte, with `shardlift binlog` and with the servers' own programs, on one core;
 #   then the cost by event and column type. Both servers' programs read what they can of either server's file.
 #
