@@ -161,6 +161,22 @@ TEST_P(LiveRace, RowChangesBetweenReadOfSourceAndOfShard_NotAFinding) {
   }
 }
 
+TEST_P(LiveRace, RowChangesBetweenTheTwoSidesOfAProbe_LookedAtAgain_NotAFinding) {
+  At("verify.source_read", [&](int passage) {
+    SetContent(fmt::format("pass {}", passage));
+    WaitForContent(fmt::format("pass {}", passage));
+  });
+  int windows = 0;
+  At("chunk.read", [&](int passage) {  // the source's side is read, the shards' are not
+    windows = passage;
+    if (passage > 2) return;
+    SetContent(fmt::format("probe {}", passage));
+    WaitForContent(fmt::format("probe {}", passage));
+  });
+  ExpectAllRight(Verify());
+  EXPECT_EQ(windows, 3);
+}
+
 TEST_P(LiveRace, RowChangesInAnXaTransaction_RightAndNotHot) {
   At("verify.source_read", [&](int passage) {
     const auto session = live::Connect(config_.sources[GetParam()].endpoint);
