@@ -12,6 +12,7 @@
 #include "mapping/owner_key.h"
 #include "migrate/key_cursor.h"
 #include "migrate/patience.h"
+#include "mysql/seen_position.h"
 
 namespace shardlift::migrate {
 namespace {
@@ -243,7 +244,8 @@ Result<bool> ChunkReader::TryChunk(const std::shared_ptr<ChunkWindow>& window) {
     return false;
   }
   SL_TRY(status);
-  SL_ASSIGN(data.high, mysql::ReadUpperBound(*session_));
+  // Of a copied row an image may be newer than H says, since the change comes once more; a look would see a difference.
+  SL_ASSIGN(data.high, window->look ? mysql::ReadSeenUpperBound(*session_) : mysql::ReadUpperBound(*session_));
   const std::uint64_t rows = data.rows_read;
   const std::string detail =
       fmt::format("source {} table {} after {} rows {}", source, window->table->schema().name.Text(),

@@ -1,4 +1,5 @@
-// RunVerify: compares every mapped legacy row with the shards, after the writes have stopped (docs/verification.md).
+// RunVerify: compares every mapped legacy row with the shards, after the writes have stopped or, with a prober, while
+// they go on (docs/verification.md).
 //
 // The source server computes every target column with the mapping's SQL text, never with the evaluator that wrote the
 // rows. Two methods give the same findings: `server`, digests of ranges of owners computed on both sides, narrowed down
@@ -8,7 +9,7 @@
 // What it may claim: every row was equal when it was read. That is equality of the two sides only if nothing wrote to
 // the legacy tables since before the pass began, and if migrate had caught up. What moved under the pass is detected
 // where it can be (row counts taken beside the streams, binlog positions) and named; nothing that could not be compared
-// passes.
+// passes. With a prober: every row was right at some moment of the pass.
 //
 // Units: rows. Thread rules: RunVerify blocks and uses threads of its own; reports are values.
 #pragma once
