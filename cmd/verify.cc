@@ -8,6 +8,7 @@
 #include "cmd/commands.h"
 #include "cmd/support.h"
 #include "job/config.h"
+#include "job/ledger.h"
 #include "verify/findings_file.h"
 
 namespace shardlift::cmd {
@@ -19,8 +20,35 @@ struct VerifyFlags {
   std::string findings_path;
   std::size_t findings_max = verify::VerifyOptions().findings_max;
   std::uint32_t threads = verify::VerifyOptions().threads;
+  std::string ledger_path;
+  bool no_ledger = false;
+  bool resume = false;
+  std::string resume_within = "24h";
   std::string method{verify::VerifyMethodName(verify::VerifyOptions().method)};
 };
+
+// A ledger that cannot be made or opened here ends only a run that has to read it; one that is damaged or foreign ends
+// any, before it is taken for an empty one.
+base::Result<std::unique_ptr<job::Ledger>> OpenLedger(const VerifyFlags& flags, const job::JobConfig& config,
+                                                      std::string* note) {
+  if (flags.no_ledger) return std::unique_ptr<job::Ledger>();
+  auto ledger =
+      job::Ledger::Open(flags.ledger_path.empty() ? job::Ledger::DefaultPath(config.path) : flags.ledger_path);
+  const bool needed = flags.resume || !flags.ledger_path.empty();
+  if (ledger.ok() || needed || ledger.status().code() != base::Code::kEnvironment) return ledger;
+  *note = ledger.status().message() + ". The pass went on without it and cannot be resumed";
+  return std::unique_ptr<job::Ledger>();
+}
+
+base::Result<verify::VerifyReport> RunPass(const VerifyFlags& flags, const job::JobConfig& config,
+                                           verify::VerifyOptions options) {
+  if (flags.findings_path.empty()) return verify::RunVerify(config, options);
+  SL_ASSIGN(const auto file, verify::FindingsWriter::Open(flags.findings_path, config));
+  options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
+  SL_ASSIGN(verify::VerifyReport report, verify::RunVerify(config, options));
+  SL_TRY(file->Finish(report));
+  return report;
+}
 
 base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
   verify::VerifyOptions options;
@@ -28,12 +56,14 @@ base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
   options.threads = flags.threads;
   options.method = flags.method == "client" ? verify::VerifyMethod::kClient : verify::VerifyMethod::kServer;
   options.stop = InstallStopSignals();
+  options.resume = flags.resume;
+  SL_ASSIGN(options.resume_within, ParseDuration(flags.resume_within));
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
-  if (flags.findings_path.empty()) return verify::RunVerify(config, options);
-  SL_ASSIGN(const auto file, verify::FindingsWriter::Open(flags.findings_path, config));
-  options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
-  SL_ASSIGN(verify::VerifyReport report, verify::RunVerify(config, options));
-  SL_TRY(file->Finish(report));
+  std::string note;
+  SL_ASSIGN(const std::unique_ptr<job::Ledger> ledger, OpenLedger(flags, config, &note));
+  options.ledger = ledger.get();
+  SL_ASSIGN(verify::VerifyReport report, RunPass(flags, config, options));
+  if (!note.empty()) report.notes.push_back(note);
   return report;
 }
 
@@ -68,6 +98,14 @@ void AddVerify(CLI::App& app, int* exit_code) {
       ->check(CLI::IsMember({"server", "client"}))
       ->type_name("METHOD")
       ->capture_default_str();
+  sub->add_flag("--resume", flags->resume, "Go on with the last pass that did not end; begin anew when there is none");
+  sub->add_option("--resume-within", flags->resume_within, "Do not go on with a pass that began longer ago")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  CLI::Option* const ledger =
+      sub->add_option("--ledger", flags->ledger_path, "Where passes are recorded; default: JOB.ledger.sqlite")
+          ->type_name("FILE");
+  sub->add_flag("--no-ledger", flags->no_ledger, "Record nothing")->excludes(ledger);
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }
 

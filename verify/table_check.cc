@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/log.h"
 #include "verify/client_buckets.h"
+#include "verify/pass_log.h"
 
 namespace shardlift::verify {
 namespace {
@@ -38,6 +40,10 @@ bool IsWanted(const store::TargetTable& target, const store::TargetColumn& colum
 }
 
 }  // namespace
+
+std::size_t CheckContext::findings_kept() const {
+  return std::max(options.findings_max, log == nullptr ? 0 : kLoggedFindingsMax);
+}
 
 Status CheckBalance(const TableResult& result) {
   if (result.counts.source_rows == result.source_rows_kept) return base::Ok();
@@ -203,7 +209,8 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
   input.stop = context_.options.stop;
   input.on_rows = std::move(on_rows);
   input.on_finding = [&](const Verdict& verdict) {
-    const bool listed = result->findings.size() < context_.options.findings_max;
+    if (context_.findings_done != nullptr && !scope.json_only) ++*context_.findings_done;
+    const bool listed = result->findings.size() < context_.findings_kept();
     const bool told = context_.options.on_finding && !scope.json_only;
     if (!listed && !told) return;
     Finding finding = ToFinding(table, verdict);

@@ -11,6 +11,7 @@
 #include "job/routing.h"
 #include "mysql/position.h"
 #include "store/router.h"
+#include "verify/pass_log.h"
 #include "verify/shard_totals.h"
 #include "verify/table_check.h"
 #include "verify/workers.h"
@@ -165,6 +166,15 @@ std::string_view FindingKindName(FindingKind kind) {
   return "unknown";
 }
 
+std::string_view VerifyModeName(VerifyMode mode) {
+  switch (mode) {
+    case VerifyMode::kFull: return "full";
+    case VerifyMode::kSample: return "sample";
+    case VerifyMode::kIncremental: return "incremental";
+  }
+  return "unknown";
+}
+
 std::string_view VerifyMethodName(VerifyMethod method) { return method == VerifyMethod::kServer ? "server" : "client"; }
 
 std::uint64_t VerifyReport::findings_total() const {
@@ -183,13 +193,18 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   if (!router.rules().has_sql()) options.method = VerifyMethod::kClient;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   SL_TRY(job::CheckStoredRules(config, router));
+  PassLog log(config, catalog, options, PassScope(config, catalog, router));
+  SL_TRY(log.Begin());
   const std::vector<SourceState> before = ReadSourceStates(config);
   SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config));
 
   std::atomic<std::uint64_t> rows_done{0};
-  const CheckContext context{config, catalog, router, options, &rows_done};
+  const CheckContext context{config, catalog, router, options, &rows_done, log.enabled() ? &log : nullptr};
   std::vector<TableResult> results;
-  SL_TRY(RunChecks(context, &results));
+  if (const Status status = RunChecks(context, &results); !status.ok()) {
+    log.Stopped(status);
+    return status;
+  }
 
   VerifyReport report;
   report.method = options.method;
@@ -201,6 +216,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   NoteSourceChanges(config, before, &report);
   if (!router.rules().has_sql()) report.notes.emplace_back(kClientBuckets);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();
+  log.End(&report);
   return report;
 }
 
