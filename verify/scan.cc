@@ -99,7 +99,8 @@ class Scanner {
     // Rows are spread over the shard's own buckets; the others are a piece each before, between and behind these.
     std::vector<std::uint64_t> cuts;
     std::uint64_t own = 0;
-    for (std::uint32_t bucket = 0; bucket < buckets; ++bucket) own += context_.router.ShardOf(bucket) == shard ? 1u : 0u;
+    for (std::uint32_t bucket = 0; bucket < buckets; ++bucket)
+      own += context_.router.ShardOf(bucket) == shard ? 1u : 0u;
     const std::uint64_t step = std::max<std::uint64_t>(1, own / std::max<std::uint64_t>(1, pieces));
     std::uint64_t seen = 0;
     for (std::uint32_t bucket = 0; pieces > 1 && bucket < buckets; ++bucket) {

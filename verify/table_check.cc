@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/log.h"
 #include "base/sync_point.h"
 #include "verify/client_buckets.h"
+#include "verify/pass_log.h"
 #include "verify/prober.h"
 #include "verify/suspects.h"
 
@@ -41,6 +43,10 @@ bool IsWanted(const store::TargetTable& target, const store::TargetColumn& colum
 }
 
 }  // namespace
+
+std::size_t CheckContext::findings_kept() const {
+  return std::max(options.findings_max, log == nullptr ? 0 : kLoggedFindingsMax);
+}
 
 Status CheckBalance(const TableResult& result) {
   if (result.counts.source_rows == result.source_rows_kept) return base::Ok();
@@ -225,7 +231,8 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
       if (kept.ok()) kept = suspects.Add(verdict.owner_key);
       return;
     }
-    const bool listed = result->findings.size() < context_.options.findings_max;
+    if (context_.findings_done != nullptr && !scope.json_only) ++*context_.findings_done;
+    const bool listed = result->findings.size() < context_.findings_kept();
     const bool told = context_.options.on_finding && !scope.json_only;
     if (!listed && !told) return;
     Finding finding = MakeFinding(context_.config, table, verdict);

@@ -22,6 +22,8 @@
 
 namespace shardlift::verify {
 
+class PassLog;
+
 struct TableResult {
   MergeCounts counts;
   std::uint64_t source_rows_total = 0;  // counted beside the stream
@@ -46,6 +48,10 @@ struct CheckContext {
   const store::Router& router;
   const VerifyOptions& options;
   std::atomic<std::uint64_t>* rows_done;
+  PassLog* log = nullptr;
+  std::atomic<std::uint64_t>* findings_done = nullptr;
+  // So many findings of a part are kept until it is settled.
+  std::size_t findings_kept() const;
 };
 
 // Which rows, and which of their columns, are compared row by row.

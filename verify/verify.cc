@@ -12,6 +12,7 @@
 #include "job/routing.h"
 #include "mysql/position.h"
 #include "store/router.h"
+#include "verify/pass_log.h"
 #include "verify/prober.h"
 #include "verify/scan.h"
 #include "verify/shard_totals.h"
@@ -191,6 +192,15 @@ std::string_view FindingKindName(FindingKind kind) {
 
 std::string_view VerifyPlanName(VerifyPlan plan) { return plan == VerifyPlan::kOwners ? "owners" : "scan"; }
 
+std::string_view VerifyModeName(VerifyMode mode) {
+  switch (mode) {
+    case VerifyMode::kFull: return "full";
+    case VerifyMode::kSample: return "sample";
+    case VerifyMode::kIncremental: return "incremental";
+  }
+  return "unknown";
+}
+
 std::string_view VerifyMethodName(VerifyMethod method) { return method == VerifyMethod::kServer ? "server" : "client"; }
 
 std::uint64_t VerifyReport::findings_total() const {
@@ -221,16 +231,23 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   if (options.method == VerifyMethod::kClient || options.prober != nullptr) options.plan = VerifyPlan::kOwners;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   SL_TRY(job::CheckStoredRules(config, router));
+  PassLog log(config, catalog, options, PassScope(config, catalog, router));
+  SL_TRY(log.Begin());
   ProberUse prober(options.prober);
   if (options.prober != nullptr) SL_TRY(options.prober->Start(config, catalog, router));
   const std::vector<SourceState> before = ReadSourceStates(config);
   SL_ASSIGN(ShardTotals totals, ReadShardTotals(config));
 
   std::atomic<std::uint64_t> rows_done{0};
-  const CheckContext context{config, catalog, router, options, &rows_done};
+  const CheckContext context{config,     catalog,
+                             router,     options,
+                             &rows_done, log.enabled() && options.plan == VerifyPlan::kOwners ? &log : nullptr};
   std::vector<TableResult> results;
   if (options.plan == VerifyPlan::kScan) SL_TRY(ScanTables(context, totals, &results));
-  SL_TRY(RunChecks(context, &results));
+  if (const Status status = RunChecks(context, &results); !status.ok()) {
+    log.Stopped(status);
+    return status;
+  }
   SL_TRY(prober.Close());
   if (options.prober != nullptr) {
     SL_ASSIGN(totals, ReadShardTotals(config));  // dead letters that the pass itself has outlived are none
@@ -248,6 +265,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   if (!report.is_live) NoteSourceChanges(config, before, &report);
   if (!router.rules().has_sql()) report.notes.emplace_back(kClientBuckets);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();
+  log.End(&report);
   return report;
 }
 

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,10 @@
 
 #include "base/status.h"
 #include "job/config.h"
+
+namespace shardlift::job {
+class Ledger;
+}
 
 namespace shardlift::verify {
 
@@ -130,7 +135,23 @@ struct VerifyReport {
 
 class Prober;
 
+// Which rows are compared (docs/verification.md, "Modes").
+enum class VerifyMode : std::uint8_t {
+  kFull,
+  kSample,       // parts drawn by a seed
+  kIncremental,  // owners that the sources' streams have touched since the last pass
+};
+std::string_view VerifyModeName(VerifyMode mode);  // "full"
+
 struct VerifyOptions {
+  VerifyMode mode = VerifyMode::kFull;
+  double sample_share = 0.05;  // of each table's parts
+  std::uint64_t seed = 1;      // of a sample
+  // Where the pass is recorded as it goes; null: nowhere. With `resume` the last pass that was not ended is gone on
+  // with, unless it began longer ago than `resume_within`.
+  job::Ledger* ledger = nullptr;
+  bool resume = false;
+  std::chrono::seconds resume_within = std::chrono::hours(24);
   std::size_t findings_max = 1000;  // listed; all are counted
   std::uint32_t threads = 2;        // tables, or parts of them, side by side
   VerifyMethod method = VerifyMethod::kServer;
