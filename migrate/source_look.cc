@@ -1,5 +1,8 @@
 // SourcePipeline, the part that looks at owners without writing (migrate/owner_look.h).
-#include "base/sync_point.h"
+#include <chrono>
+#include <mutex>
+#include <thread>
+
 #include "migrate/source_pipeline.h"
 
 namespace shardlift::migrate {

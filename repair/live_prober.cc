@@ -11,7 +11,6 @@
 namespace shardlift::repair {
 namespace {
 
-using base::Code;
 using base::Result;
 using base::Status;
 using verify::ProbeResult;
