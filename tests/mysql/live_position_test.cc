@@ -194,8 +194,8 @@ TEST_P(LivePositionTest, XaTransactionsAtRestDoNotHoldItBack) {
   EXPECT_TRUE(rolled_back.ok()) << rolled_back.message();
 }
 
-// Each transaction inserts one row, so a bound that holds n of them must come with at least n rows in any later read
-// view.
+// Each transaction inserts one row, so a lower bound that holds n of them must come with at least n rows in any later
+// read view, and an upper bound with at most n in any earlier one.
 TEST_P(LivePositionTest, EveryBoundIsVisibleUnderLoadAndRotation) {
   const SourcePosition base = Upper();
   std::atomic<bool> stop = false;
@@ -220,13 +220,21 @@ TEST_P(LivePositionTest, EveryBoundIsVisibleUnderLoadAndRotation) {
   });
   auto watcher = Connect();
   ASSERT_NE(watcher, nullptr);
-  std::vector<std::pair<SourcePosition, std::uint64_t>> seen;
+  struct Sample {
+    SourcePosition lower;
+    std::uint64_t rows;
+    SourcePosition seen;
+  };
+  std::vector<Sample> samples;
   SourcePosition last = Lower(*watcher);
   int moved = 0;
   const auto deadline = std::chrono::steady_clock::now() + 30s;
-  while ((seen.size() < 300 || moved <= 50) && std::chrono::steady_clock::now() < deadline) {
+  while ((samples.size() < 300 || moved <= 50) && std::chrono::steady_clock::now() < deadline) {
     const SourcePosition now = Lower(*watcher);
-    seen.emplace_back(now, std::stoull(live::OneOn(*watcher, "SELECT COUNT(*) FROM d.t")));
+    const std::uint64_t rows = std::stoull(live::OneOn(*watcher, "SELECT COUNT(*) FROM d.t"));
+    const auto seen = ReadSeenUpperBound(*watcher);
+    ASSERT_TRUE(seen.ok()) << seen.status().message();
+    samples.push_back({now, rows, *seen});
     ASSERT_TRUE(now.Contains(last));
     if (!last.Contains(now)) ++moved;
     last = now;
@@ -235,12 +243,14 @@ TEST_P(LivePositionTest, EveryBoundIsVisibleUnderLoadAndRotation) {
   for (auto& t : threads) t.join();
   EXPECT_GT(moved, 50);
   const std::vector<FilePosition> commits = maria() ? Commits(base.file()) : std::vector<FilePosition>();
-  for (const auto& [bound, rows] : seen) {
-    const auto within = [&, p = bound.file()](const FilePosition& commit) { return commit <= p; };
-    const std::uint64_t held = maria()
-                                   ? static_cast<std::uint64_t>(std::count_if(commits.begin(), commits.end(), within))
-                                   : bound.gtid_set().Count() - base.gtid_set().Count();
-    EXPECT_LE(held, rows) << bound.ToText();
+  const auto held = [&](const SourcePosition& bound) {
+    const auto within = [&](const FilePosition& commit) { return commit <= bound.file(); };
+    return maria() ? static_cast<std::uint64_t>(std::count_if(commits.begin(), commits.end(), within))
+                   : bound.gtid_set().Count() - base.gtid_set().Count();
+  };
+  for (const Sample& sample : samples) {
+    EXPECT_LE(held(sample.lower), sample.rows) << sample.lower.ToText();
+    EXPECT_GE(held(sample.seen), sample.rows) << sample.seen.ToText();
   }
 }
 

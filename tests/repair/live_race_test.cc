@@ -177,6 +177,26 @@ TEST_P(LiveRace, RowChangesBetweenTheTwoSidesOfAProbe_LookedAtAgain_NotAFinding)
   EXPECT_EQ(windows, 3);
 }
 
+// What was streamed before the window waits for more to go to the lanes with.
+TEST_P(LiveRace, RowChangesJustBeforeEachProbe_AlwaysRight) {
+  const auto router = job::MakeRouter(config_.routing);
+  ASSERT_TRUE(router.ok());
+  const job::CatalogTable* table = nullptr;
+  for (const job::CatalogTable& one : catalog_.tables) table = one.ordinal == ordinal_ ? &one : table;
+  ASSERT_NE(table, nullptr);
+  const std::vector<std::string> owners{std::string(7, '\0') + static_cast<char>(kId)};
+  LiveProber prober({});
+  SL_ASSERT_OK(prober.Start(config_, catalog_, *router));
+  for (int i = 0; i < 30; ++i) {
+    SetContent(fmt::format("probe {}", i));
+    std::this_thread::sleep_for(std::chrono::milliseconds(i));
+    const auto results = prober.Probe(*table, owners);
+    ASSERT_TRUE(results.ok()) << results.status().message();
+    ASSERT_EQ(results->at(0).state, verify::ProbeState::kRight) << "round " << i << " " << results->at(0).reason;
+  }
+  SL_ASSERT_OK(prober.Close());
+}
+
 TEST_P(LiveRace, RowChangesInAnXaTransaction_RightAndNotHot) {
   At("verify.source_read", [&](int passage) {
     const auto session = live::Connect(config_.sources[GetParam()].endpoint);
