@@ -3,9 +3,9 @@
 // Disabled (the default) a passage costs one relaxed atomic load. Handlers run on the passing thread and may block.
 // Places: "chunk.opened" (window recording, before the chunk's SELECT), "chunk.read" (rows read, H read, not merged),
 // "lane.in_transaction" (rows written, not committed), "lane.committed", "catchup.group" (a group was handed to the
-// lanes after the copy was done), "lane.connection_lost", "repair.recorded" (a
-// repair's changes are on record, not made), "verify.settled" and "verify.recorded" (a part of a pass, before and after
-// the ledger has it).
+// lanes after the copy was done), "lane.connection_lost", "repair.imaged" (a repair's images are written, not
+// synced), "repair.recorded" (a repair's changes are on record, not made), "undo.recorded" (those of its undo are),
+// "verify.settled" and "verify.recorded" (a part of a pass, before and after the ledger has it).
 #pragma once
 
 #include <functional>

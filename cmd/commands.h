@@ -16,6 +16,7 @@ void AddStore(CLI::App& app, int* exit_code);
 void AddMigrate(CLI::App& app, int* exit_code);
 void AddVerify(CLI::App& app, int* exit_code);
 void AddRepair(CLI::App& app, int* exit_code);
+void AddDeadLetter(CLI::App& app, int* exit_code);
 void AddBinlog(CLI::App& app, int* exit_code);
 void AddRoute(CLI::App& app, int* exit_code);
 void AddRehearse(CLI::App& app, int* exit_code);

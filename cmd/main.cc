@@ -71,6 +71,7 @@ int Run(int argc, char** argv) {
   AddMigrate(app, &exit_code);
   AddVerify(app, &exit_code);
   AddRepair(app, &exit_code);
+  AddDeadLetter(app, &exit_code);
   AddRoute(app, &exit_code);
   AddBinlog(app, &exit_code);
 #ifdef SHARDLIFT_WITH_REHEARSE

@@ -12,7 +12,6 @@
 #include "base/events.h"
 #include "base/progress.h"
 #include "cmd/commands.h"
-#include "cmd/pause.h"
 #include "cmd/plan_tables.h"
 #include "cmd/schemas.h"
 #include "cmd/support.h"
@@ -30,8 +29,7 @@ struct MigrateFlags {
   std::string max_duration;
   bool takeover = false;
   bool json = false;
-  int events_fd = -1;
-  std::vector<std::string> pauses;
+  EventFlags events;
   bool unsafe_windows = false;
 };
 
@@ -111,8 +109,7 @@ base::Result<migrate::MigrateSummary> RunFlags(const MigrateFlags& flags) {
   if (!flags.max_duration.empty()) {
     SL_ASSIGN(options.max_duration, ParseDuration(flags.max_duration));
   }
-  SL_TRY(InstallPauses(flags.pauses));
-  base::OpenEvents(flags.events_fd);
+  SL_TRY(UseEventFlags(flags.events));
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
   SL_TRY(job::CheckServers(config));
   // Tables that cannot be moved are refused before anything is created; what the job's own targets take is known only
@@ -145,13 +142,7 @@ void AddMigrate(CLI::App& app, int* exit_code) {
       ->type_name("TIME");
   sub->add_flag("--takeover", flags->takeover, "End another migrate process of this job instead of refusing");
   sub->add_flag("--json", flags->json, "Print the summary as JSON");
-  sub->add_option("--events-fd", flags->events_fd,
-                  "Write progress events, one JSON object per line, to this descriptor")
-      ->check(CLI::Range(0, 1 << 20))
-      ->type_name("N");
-  sub->add_option("--pause-at", flags->pauses, "For rehearsals: hold for ever at the N-th passage of a place")
-      ->type_name("POINT:N")
-      ->group("");
+  AddEventFlags(sub, &flags->events);
   sub->add_flag("--unsafe-windows-by-binlog-order", flags->unsafe_windows, "For tests only: loses data")->group("");
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }

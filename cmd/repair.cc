@@ -6,15 +6,13 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "base/events.h"
 #include "cmd/commands.h"
-#include "cmd/pause.h"
 #include "cmd/support.h"
 #include "job/config.h"
 #include "job/preflight.h"
 #include "repair/audit.h"
+#include "repair/undo.h"
 
 namespace shardlift::cmd {
 namespace {
@@ -24,16 +22,21 @@ struct RepairFlags {
   bool json = false;
   std::string method{verify::VerifyMethodName(repair::RepairOptions().method)};
   repair::RepairOptions options;
-  int events_fd = -1;
-  std::vector<std::string> pauses;
+  EventFlags events;
   std::string audit_to_check;
+};
+
+struct UndoFlags {
+  std::string job_path;
+  bool json = false;
+  repair::UndoOptions options;
+  EventFlags events;
 };
 
 base::Result<repair::RepairReport> RunRepairFlags(RepairFlags& flags) {
   flags.options.method = flags.method == "client" ? verify::VerifyMethod::kClient : verify::VerifyMethod::kServer;
   flags.options.stop = InstallStopSignals();
-  SL_TRY(InstallPauses(flags.pauses));
-  base::OpenEvents(flags.events_fd);
+  SL_TRY(UseEventFlags(flags.events));
   if (flags.job_path.empty()) return base::Status(base::Code::kUsage, "repair: -c JOB is required");
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
   SL_TRY(job::CheckServers(config));
@@ -50,6 +53,39 @@ int RunAuditCheck(const std::string& path) {
   const auto state = repair::CheckAudit(path);
   if (!state.ok()) return Fail(state.status());
   return Finish(fmt::format("{} lines, each follows the one before it; last hash {}\n", state->lines, state->head), 0);
+}
+
+base::Result<repair::UndoReport> RunUndoFlags(UndoFlags& flags) {
+  flags.options.stop = InstallStopSignals();
+  SL_TRY(UseEventFlags(flags.events));
+  SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
+  SL_TRY(job::CheckServers(config));
+  return repair::RunUndo(config, flags.options);
+}
+
+int RunUndoCommand(UndoFlags& flags) {
+  const auto report = RunUndoFlags(flags);
+  if (!report.ok()) return Fail(report.status(), flags.json ? "repair-undo" : "");
+  return Finish(flags.json ? repair::UndoJson(*report) : repair::UndoText(*report), report->exit_code());
+}
+
+void AddUndo(CLI::App* repair, int* exit_code) {
+  CLI::App* const sub = repair->add_subcommand(
+      "undo", "Give back the rows that one run of repair changed, where nothing has changed them since");
+  const auto flags = std::make_shared<UndoFlags>();
+  sub->add_option("AUDIT", flags->options.audit_path, "The audit file of the repair; the images file lies beside it")
+      ->required();
+  sub->add_option("-c,--config", flags->job_path, "Job file")->required()->type_name("JOB");
+  sub->add_option("--run", flags->options.run, "The run, by its name in the audit; by default the last one that wrote")
+      ->type_name("RUN");
+  sub->add_flag("--dry-run", flags->options.dry_run, "Compare, and say what would be given back");
+  sub->add_option("--max-rows", flags->options.max_rows, "Refuse to undo a run that wrote more rows than this")
+      ->type_name("N")
+      ->capture_default_str();
+  sub->add_flag("--takeover", flags->options.takeover, "End another migrate or repair of this job instead of refusing");
+  sub->add_flag("--json", flags->json, "Print the report as JSON");
+  AddEventFlags(sub, &flags->events);
+  sub->callback([flags, exit_code] { *exit_code = RunUndoCommand(*flags); });
 }
 
 void AddRepairLimits(CLI::App* sub, const std::shared_ptr<RepairFlags>& flags) {
@@ -83,14 +119,13 @@ void AddRepair(CLI::App& app, int* exit_code) {
       ->capture_default_str();
   sub->add_flag("--takeover", flags->options.takeover, "End another migrate or repair of this job instead of refusing");
   sub->add_flag("--json", flags->json, "Print the report as JSON");
-  sub->add_option("--events-fd", flags->events_fd,
-                  "Write progress events, one JSON object per line, to this descriptor")
-      ->check(CLI::Range(0, 1 << 20))
-      ->type_name("N");
-  sub->add_option("--pause-at", flags->pauses, "For rehearsals: hold for ever at the N-th passage of a place")
-      ->type_name("POINT:N")
-      ->group("");
+  AddEventFlags(sub, &flags->events);
+  sub->add_flag(
+      "!--no-images", flags->options.images,
+      "Do not write the rows before and after to the images file beside the audit. It is the one file that holds user "
+      "data; without it the repair cannot be undone");
   sub->require_subcommand(0, 1);
+  AddUndo(sub, exit_code);
   CLI::App* const audit = sub->add_subcommand("audit", "The audit file of repairs");
   audit->require_subcommand(1);
   CLI::App* const check = audit->add_subcommand("check", "Whether a line was changed, removed or moved");

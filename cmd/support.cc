@@ -3,12 +3,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+
+#include "base/events.h"
+#include "cmd/pause.h"
 
 namespace shardlift::cmd {
 namespace {
@@ -77,6 +81,22 @@ const std::atomic<bool>* InstallStopSignals() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   return &g_stop;
+}
+
+void AddEventFlags(CLI::App* sub, EventFlags* flags) {
+  sub->add_option("--events-fd", flags->events_fd,
+                  "Write progress events, one JSON object per line, to this descriptor")
+      ->check(CLI::Range(0, 1 << 20))
+      ->type_name("N");
+  sub->add_option("--pause-at", flags->pauses, "For rehearsals: hold for ever at the N-th passage of a place")
+      ->type_name("POINT:N")
+      ->group("");
+}
+
+Status UseEventFlags(const EventFlags& flags) {
+  SL_TRY(InstallPauses(flags.pauses));
+  base::OpenEvents(flags.events_fd);
+  return base::Ok();
 }
 
 }  // namespace shardlift::cmd

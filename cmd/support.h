@@ -8,8 +8,13 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
+
+namespace CLI {
+class App;
+}
 
 namespace shardlift::cmd {
 
@@ -25,5 +30,15 @@ base::Result<std::chrono::seconds> ParseDuration(std::string_view text);
 
 // SIGINT and SIGTERM set the returned flag: a gentle stop. A second one ends the process at once. Idempotent.
 const std::atomic<bool>* InstallStopSignals();
+
+// What a rehearsal or another program follows a long command by.
+struct EventFlags {
+  int events_fd = -1;
+  std::vector<std::string> pauses;
+};
+// Declares --events-fd and --pause-at; `flags` must outlive the parsing.
+void AddEventFlags(CLI::App* sub, EventFlags* flags);
+// Opens the descriptor and installs the pauses; before threads run.
+base::Status UseEventFlags(const EventFlags& flags);
 
 }  // namespace shardlift::cmd

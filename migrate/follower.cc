@@ -106,6 +106,11 @@ Result<LookOutcome> Follower::Look(const job::CatalogTable& table, std::span<con
   return outcome;
 }
 
+Status Follower::Run(std::uint32_t source, std::vector<ShardErrand> errands) {
+  SL_TRY(pipelines_[source]->RunErrands(std::move(errands)));
+  return Outcome();
+}
+
 Status Follower::Close() {
   EndThreads();
   return state_.aborted() ? state_.failure() : base::Ok();

@@ -51,6 +51,9 @@ class Follower {
   // Looks at these owners on both sides without writing, see OwnerLook. From any thread; ends by the deadline.
   base::Result<LookOutcome> Look(const job::CatalogTable& table, std::span<const std::string> owner_keys,
                                  std::shared_ptr<OwnerLook> look, std::chrono::steady_clock::time_point deadline);
+  // Blocks until these errands are committed in the lanes of this source (an index into the job's), behind all that its
+  // stream had brought before.
+  base::Status Run(std::uint32_t source, std::vector<ShardErrand> errands);
   // Not ok once the run has failed or is to stop. From any thread.
   base::Status Outcome() const;
   // Stores the checkpoints and gives the locks back.

@@ -230,6 +230,7 @@ Status Lane::Fence(const Step& step) {
 Status Lane::WriteRows(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters) {
   SL_TRY(WriteOwners(step, careful, dead_letters));
   if (step.inserts && step.batch->chunk) SL_TRY(WriteChunk(step, careful, dead_letters));
+  if (step.batch->errand) SL_TRY(RunErrand(*step.batch->errand));
   if (step.batch->look) SL_TRY(step.batch->look->AtShard(shard_, *session_));
   return base::Ok();
 }

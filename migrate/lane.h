@@ -74,6 +74,7 @@ class Lane {
   base::Status WriteRows(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
   // Of the owners that were read by name those that stay as they are: `settled`.
   base::Status AskJournal(const Step& step, std::unordered_set<std::string_view>* settled);
+  base::Status RunErrand(LaneErrand& errand);
   base::Status WriteOwners(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
   base::Status WriteChunk(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters);
   base::Status Fence(const Step& step);

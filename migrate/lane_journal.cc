@@ -1,7 +1,8 @@
-// The part of a lane's transaction that asks the run's journal.
+// The parts of a lane's transaction that are others' to say: the run's journal, errands.
 #include <unordered_map>
 
 #include "migrate/lane.h"
+#include "migrate/lane_errand.h"
 
 namespace shardlift::migrate {
 
@@ -29,6 +30,11 @@ Status Lane::AskJournal(const Step& step, std::unordered_set<std::string_view>* 
     if (!admitted[i]) settled->insert(owners[i]);
   }
   return base::Ok();
+}
+
+Status Lane::RunErrand(LaneErrand& errand) {
+  LanePlace place{shard_, *session_, *writer_, superseded_};
+  return errand.Work(place);
 }
 
 }  // namespace shardlift::migrate

@@ -199,15 +199,16 @@ Status ShardWriter::DeleteOwners(std::span<const std::string_view> owner_ids) {
   });
 }
 
-Result<std::vector<OwnedRow>> ShardWriter::LockOwners(std::span<const std::string_view> owner_ids) {
+Result<std::vector<OwnedRow>> ShardWriter::LockOwners(std::span<const std::string_view> owner_ids, bool lock) {
   std::vector<OwnedRow> all;
   const auto of_one_table = [&](const store::TargetTable& table, std::span<const std::string_view> slice) -> Status {
     std::string select;
     for (const store::TargetColumn& column : table.columns) {
       select += (select.empty() ? "SELECT " : ", ") + store::ShownSql(column);
     }
-    SL_ASSIGN(auto rows, session_->Query(fmt::format("{} FROM {} FORCE INDEX (owner) WHERE {} FOR UPDATE", select,
-                                                     mysql::QuoteIdentifier(table.name), OwnerCondition(slice)),
+    SL_ASSIGN(auto rows, session_->Query(fmt::format("{} FROM {} FORCE INDEX (owner) WHERE {}{}", select,
+                                                     mysql::QuoteIdentifier(table.name), OwnerCondition(slice),
+                                                     lock ? " FOR UPDATE" : ""),
                                          "read rows by owner"));
     for (auto& row : rows.rows) {
       std::string id = MakeOwnerId(static_cast<std::uint32_t>(std::stoul(row[table.owner_origin].value_or("0"))),

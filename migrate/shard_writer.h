@@ -44,8 +44,9 @@ class ShardWriter {
   // Removes whatever these owners have on this shard. Owners without a row cost an index probe.
   base::Status DeleteOwners(std::span<const std::string_view> owner_ids);
 
-  // The rows of these owners on this shard, locked until the transaction ends; all columns of their target.
-  base::Result<std::vector<OwnedRow>> LockOwners(std::span<const std::string_view> owner_ids);
+  // The rows of these owners on this shard, locked until the transaction ends unless `lock` is false; all columns of
+  // their target.
+  base::Result<std::vector<OwnedRow>> LockOwners(std::span<const std::string_view> owner_ids, bool lock = true);
 
   // Which of the chunk's owners have a row on this shard already (written by the stream, or by an earlier try).
   base::Result<std::vector<std::string>> ExistingOwners(const ChunkPart& part);

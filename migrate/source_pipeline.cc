@@ -209,11 +209,12 @@ void SourcePipeline::StreamLoop() {
 Status SourcePipeline::Stream() {
   idle_checkpoint_at_ = Clock::now() + kIdleCheckpointEvery;
   while (!state_->aborted() && !stopping_.load() && !caught_up_.load()) {
-    const bool waiting = !round_.empty() || !book_->empty();
+    const bool waiting = !round_.empty() || !book_->empty() || errands_expected_.load();
     SL_ASSIGN(binlog::StreamItem item, stream_->Next(waiting ? 2ms : 50ms));
     SL_TRY(HandleItem(item));
     NoteConnection();
     MergeReadyChunks();
+    GiveErrands();
     const auto now = Clock::now();
     const bool big = round_.changes() >= config_.apply.batch_changes_max * lanes_.size() ||
                      round_.bytes() >= config_.apply.batch_bytes_max;

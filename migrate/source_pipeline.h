@@ -23,6 +23,7 @@
 #include "migrate/conflict_reader.h"
 #include "migrate/lane.h"
 #include "migrate/lane_claim.h"
+#include "migrate/lane_errand.h"
 #include "migrate/migrate.h"
 #include "migrate/owner_look.h"
 #include "migrate/patience.h"
@@ -53,6 +54,9 @@ class SourcePipeline {
   // Blocks until both sides of these owners (their ids) were read, or to the deadline. From any thread.
   base::Result<LookOutcome> Look(const job::CatalogTable& table, std::vector<std::string> owner_ids,
                                  std::shared_ptr<OwnerLook> look, std::chrono::steady_clock::time_point deadline);
+  // Blocks until these errands' transactions are committed, behind all that was streamed before the call. From any
+  // thread.
+  base::Status RunErrands(std::vector<ShardErrand> errands);
   void RequestStop() { stopping_.store(true); }
   void Join();
   bool copy_done() const { return copy_done_.load(); }
@@ -63,6 +67,11 @@ class SourcePipeline {
   std::uint64_t spool_bytes() const { return spool_bytes_.load(); }
 
  private:
+  struct AskedErrands {
+    std::vector<ShardErrand> errands;
+    std::vector<std::uint64_t> batches;  // what the lanes have to commit; set before `given`
+    std::atomic<bool> given{false};
+  };
   base::Result<mysql::SourcePosition> FindStart();
   base::Status OpenControl();
   base::Status OpenStream();
@@ -93,6 +102,7 @@ class SourcePipeline {
   void MergeChunk(ChunkWindow& window);
   void MergeKeys(const ChunkWindow& window);
   void MergeLook(ChunkWindow& window);
+  void GiveErrands();
   base::Status CheckGoals();
   base::Status FindGoal(std::optional<mysql::SourcePosition>* goal);
   base::Status CheckSettle();
@@ -125,6 +135,10 @@ class SourcePipeline {
   std::atomic<std::uint32_t> readers_running_{0};
   std::mutex looker_mutex_;
   std::unique_ptr<ChunkReader> looker_;  // opened when first needed
+
+  std::mutex errands_mutex_;
+  std::vector<std::shared_ptr<AskedErrands>> errands_;  // not handed to the lanes yet
+  std::atomic<bool> errands_expected_{false};           // the stream does not sleep long
 
   // Stream thread only.
   SourceClaim claim_;

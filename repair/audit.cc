@@ -49,8 +49,9 @@ std::string Sealed(const std::string& body, const std::string& hash) {
 }
 
 // The hash of a whole line whose own hash is right and which follows `previous` as number `number`.
-std::optional<std::string> HashOf(const std::string& line, std::uint64_t number, const std::string* previous) {
-  const AuditJson json = AuditJson::parse(line, nullptr, false);
+std::optional<std::string> HashOf(const std::string& line, std::uint64_t number, const std::string* previous,
+                                  AuditJson* parsed = nullptr) {
+  AuditJson json = AuditJson::parse(line, nullptr, false);
   if (!json.is_object() || !json.contains("hash") || !json["hash"].is_string() || !json.contains("previous")) {
     return std::nullopt;
   }
@@ -59,6 +60,7 @@ std::optional<std::string> HashOf(const std::string& line, std::uint64_t number,
   if (!line.ends_with(tail) || Sha256Hex(line.substr(0, line.size() - tail.size()) + "}") != hash) return std::nullopt;
   if (json.value("n", std::uint64_t{0}) != number) return std::nullopt;
   if (previous != nullptr && json["previous"] != *previous) return std::nullopt;
+  if (parsed != nullptr) *parsed = std::move(json);
   return hash;
 }
 
@@ -141,14 +143,22 @@ std::string AuditLog::head() {
   return head_;
 }
 
-Result<AuditState> CheckAudit(const std::string& path) {
+std::string NewRunName() {
+  const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y%m%dT%H%M%S}Z-{}", now, getpid());
+}
+
+Result<AuditState> CheckAudit(const std::string& path) { return ReadAudit(path, nullptr); }
+
+Result<AuditState> ReadAudit(const std::string& path, const std::function<Status(const AuditLine&)>& visit) {
   std::ifstream in(path);
   if (!in) return AuditFileError(path, "cannot be read");
   AuditState state{0, kFirstPrevious};
   std::string line;
   while (std::getline(in, line)) {
     const std::uint64_t number = state.lines + 1;
-    const std::optional<std::string> hash = HashOf(line, number, &state.head);
+    AuditJson parsed;
+    const std::optional<std::string> hash = HashOf(line, number, &state.head, &parsed);
     if (!hash || in.eof()) {
       return Status(Code::kFindings,
                     fmt::format("audit {}:{}: {}", path, number,
@@ -157,6 +167,14 @@ Result<AuditState> CheckAudit(const std::string& path) {
     }
     state.lines = number;
     state.head = *hash;
+    if (!visit) continue;
+    AuditLine whole;
+    whole.number = number;
+    for (const auto& [name, value] : parsed.items()) {
+      if (value.is_string()) whole.fields[name] = value.get<std::string>();
+    }
+    whole.event = whole.fields["event"];
+    SL_TRY(visit(whole));
   }
   return state;
 }

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -21,7 +23,7 @@ namespace shardlift::repair {
 std::string Sha256Hex(std::string_view bytes);
 
 struct AuditRecord {
-  std::string event;                                        // "begin", "write", "outcome", "end", "cut"
+  std::string event;                                        // "begin", "write", "outcome", "undo", "drop", "end", "cut"
   std::vector<std::pair<std::string, std::string>> fields;  // in this order
 };
 
@@ -57,5 +59,16 @@ struct AuditState {
 // kFindings naming the first line that was changed, removed, added or moved; kEnvironment when it cannot be read. Lines
 // that are gone from the end are seen only by the head.
 base::Result<AuditState> CheckAudit(const std::string& path);
+
+struct AuditLine {
+  std::uint64_t number = 0;
+  std::string event;
+  std::map<std::string, std::string> fields;
+};
+// As CheckAudit, and hands over each line that is right; ends with what `visit` fails with.
+base::Result<AuditState> ReadAudit(const std::string& path, const std::function<base::Status(const AuditLine&)>& visit);
+
+// The name of a run in the audit: its start and the process.
+std::string NewRunName();
 
 }  // namespace shardlift::repair

@@ -3,45 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/sync_point.h"
-#include "mapping/table_mapper.h"
 #include "migrate/batch.h"
-#include "verify/compare.h"
 #include "verify/findings_file.h"
 
 namespace shardlift::repair {
 namespace {
 
 using base::Result;
-
-using RowViews = std::vector<std::optional<std::string_view>>;
-
-// As verify::CompareColumns takes them: the owner key first.
-RowViews ViewsOf(const std::vector<std::optional<std::string>>& columns) {
-  RowViews views(verify::kFirstColumnField);
-  for (const auto& column : columns) views.emplace_back(column);
-  return views;
-}
-
-RowViews ViewsOf(std::string_view fields) {
-  RowViews views(verify::kFirstColumnField);
-  for (mapping::FieldReader reader(fields); !reader.AtEnd();) views.push_back(reader.Next());
-  return views;
-}
-
-// "none" for no row: every digest of a row is one of all its columns, their lengths and NULLs included.
-std::string DigestOf(const RowViews& row) {
-  if (row.empty()) return "none";
-  std::string bytes;
-  for (const auto& column : row) bytes += column ? fmt::format("{},{}", column->size(), *column) : "N";
-  return Sha256Hex(bytes);
-}
-
-bool IsRight(const store::TargetTable& target, const RowViews& before, const RowViews& after) {
-  if (before.empty() || after.empty()) return before.empty() && after.empty();
-  std::vector<std::size_t> differing;
-  verify::CompareColumns(target.columns, after, before, &differing);
-  return differing.empty();
-}
 
 }  // namespace
 
@@ -64,13 +32,14 @@ std::vector<std::pair<std::string, std::string>> OwnerFields(std::string_view ow
 Result<std::vector<bool>> RepairJournal::Admit(std::uint32_t shard, std::span<const migrate::JournalEntry> entries) {
   std::vector<bool> admitted;
   std::vector<AuditRecord> records;
+  std::vector<RowImage> images;
   std::vector<std::string> keys;
   const std::lock_guard lock(mutex_);
   for (const migrate::JournalEntry& entry : entries) {
     const RowViews before = entry.before == nullptr ? RowViews() : ViewsOf(*entry.before);
-    const RowViews after = entry.after ? ViewsOf(*entry.after) : RowViews();
+    const RowViews after = entry.after ? ViewsOfPacked(*entry.after) : RowViews();
     const std::uint32_t ordinal = migrate::SplitOwnerId(entry.owner_id).table_ordinal;
-    admitted.push_back(!IsRight(catalog_.TargetOf(ordinal), before, after));
+    admitted.push_back(!IsSameRow(catalog_.TargetOf(ordinal), before, after));
     if (!admitted.back()) continue;
     const std::string owner_id(entry.owner_id);
     const auto found = findings_.find(owner_id);
@@ -80,13 +49,19 @@ Result<std::vector<bool>> RepairJournal::Admit(std::uint32_t shard, std::span<co
     }
     record.fields.emplace_back("before", DigestOf(before));
     record.fields.emplace_back("after", DigestOf(after));
+    if (images_ == nullptr) record.fields.emplace_back("images", "none");
     // A transaction that is made again asks again.
     std::string key = fmt::format("{}:{}:{}:{}", shard, DigestOf(before), DigestOf(after), owner_id);
     if (recorded_.contains(key)) continue;
     records.push_back(std::move(record));
+    const migrate::OwnerIdParts parts = migrate::SplitOwnerId(owner_id);
+    images.push_back({run_, config_.shards[shard].endpoint.name, parts.origin, parts.table_ordinal,
+                      std::string(parts.legacy_key), before, after});
     keys.push_back(std::move(key));
   }
   if (!records.empty()) {
+    // First, so that what the audit speaks of can be undone.
+    if (images_ != nullptr) SL_TRY(images_->Append(images));
     SL_TRY(audit_->Append(records));
     base::SyncPoint("repair.recorded");
   }

@@ -13,6 +13,7 @@
 #include "job/config.h"
 #include "migrate/write_journal.h"
 #include "repair/audit.h"
+#include "repair/image_log.h"
 #include "verify/verify.h"
 
 namespace shardlift::repair {
@@ -21,10 +22,10 @@ using Findings = std::unordered_map<std::string, verify::Finding>;  // by owner 
 
 class RepairJournal final : public migrate::WriteJournal {
  public:
-  // Borrows what it is given.
+  // Borrows what it is given. `images` nullptr: the rows are not kept.
   RepairJournal(const job::JobConfig& config, const job::Catalog& catalog, std::string run, const Findings& findings,
-                AuditLog* audit)
-      : config_(config), catalog_(catalog), run_(std::move(run)), findings_(findings), audit_(audit) {}
+                AuditLog* audit, ImageLog* images)
+      : config_(config), catalog_(catalog), run_(std::move(run)), findings_(findings), audit_(audit), images_(images) {}
   base::Result<std::vector<bool>> Admit(std::uint32_t shard, std::span<const migrate::JournalEntry> entries) override;
   // True if a change of this owner was admitted.
   bool changed(const std::string& owner_id);
@@ -35,6 +36,7 @@ class RepairJournal final : public migrate::WriteJournal {
   const std::string run_;
   const Findings& findings_;
   AuditLog* const audit_;
+  ImageLog* const images_;
   std::mutex mutex_;
   std::unordered_set<std::string> changed_;  // owner ids
   std::unordered_set<std::string> recorded_;

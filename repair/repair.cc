@@ -1,8 +1,6 @@
 #include "repair/repair.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -40,11 +38,6 @@ constexpr std::size_t kOpenListed = 1000;
 
 std::string OwnerIdOf(const verify::Finding& finding) {
   return migrate::MakeOwnerId(finding.origin, finding.table_ordinal, finding.owner_key);
-}
-
-std::string NewRunName() {
-  const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y%m%dT%H%M%SZ}-{}", now, getpid());
 }
 
 // Owner keys to look at, by table.
@@ -100,6 +93,7 @@ class Run {
   std::map<std::string, std::string> ends_;  // owner id -> outcome, for the audit
   std::vector<std::unique_ptr<mysql::Session>> shards_;  // opened when first needed
   std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<ImageLog> images_;
   std::unique_ptr<RepairJournal> journal_;
   std::unique_ptr<migrate::Follower> follower_;
   RepairReport report_;
@@ -247,7 +241,11 @@ Status Run::DryRun() {
 Status Run::Repair() {
   report_.audit_path = options_.audit_path.empty() ? DefaultAuditPath(config_) : options_.audit_path;
   SL_ASSIGN(audit_, AuditLog::Open(report_.audit_path));
-  journal_ = std::make_unique<RepairJournal>(config_, catalog_, report_.run, findings_, audit_.get());
+  if (options_.images) {
+    report_.images_path = ImagesPathOf(report_.audit_path);
+    SL_ASSIGN(images_, ImageLog::Open(report_.images_path));
+  }
+  journal_ = std::make_unique<RepairJournal>(config_, catalog_, report_.run, findings_, audit_.get(), images_.get());
   SL_ASSIGN(follower_,
             migrate::Follower::Start(config_, catalog_, router_, {options_.takeover, options_.stop, journal_.get()}));
   SL_TRY(follower_->Settle());

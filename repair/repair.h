@@ -23,6 +23,7 @@ struct RepairOptions {
   std::uint64_t max_rows = 10'000;  // more is refused
   bool takeover = false;            // end a migrate or repair of this job instead of refusing
   std::string audit_path;           // empty: DefaultAuditPath
+  bool images = true;               // keep the rows before and after, for undo: user data
   verify::VerifyMethod method = verify::VerifyMethod::kServer;  // of the verification that it runs itself
   bool progress = true;
   const std::atomic<bool>* stop = nullptr;
@@ -56,6 +57,7 @@ struct RepairReport {
   std::uint64_t rows_compared = 0;
   bool over_limit = false;  // dry run: the repair would refuse
   std::string audit_path;   // empty: nothing was written to it
+  std::string images_path;  // empty: none are kept
   std::string audit_head;
   double seconds = 0;
 

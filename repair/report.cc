@@ -114,6 +114,7 @@ std::string RepairJson(const RepairReport& report) {
                         {"open", open},
                         {"not_verified", not_verified},
                         {"audit", {{"file", report.audit_path}, {"head", report.audit_head}}},
+                        {"images", report.images_path},
                         {"seconds", report.seconds},
                         {"next_steps", NextStepsOf(report)}};
   return out.dump(2, ' ', false, ReportValue::error_handler_t::replace) + "\n";
@@ -144,6 +145,10 @@ std::string RepairText(const RepairReport& report) {
   }
   if (!report.audit_head.empty()) {
     text += fmt::format("audit {}, run {}, last hash {}\n", report.audit_path, report.run, report.audit_head);
+  }
+  if (!report.images_path.empty() && total.repaired > 0) {
+    text += fmt::format("rows before and after, user data: {}; remove it when no repair is to be undone any more\n",
+                        report.images_path);
   }
   for (const std::string& step : NextStepsOf(report)) text += "next: " + step + "\n";
   return text;

@@ -69,7 +69,8 @@ TEST_F(CommandLineTest, HelpAndVersionGoToStandardOutput) {
   }
   EXPECT_THAT(RunProgram({"--version"}).out, ::testing::MatchesRegex("shardlift [0-9]+\\.[0-9]+\\.[0-9]+\n"));
   EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr("Exit codes: 0 done and clean"));
-  for (const char* command : {"config", "plan", "schema", "store", "migrate", "verify", "repair", "route"}) {
+  for (const char* command :
+       {"config", "plan", "schema", "store", "migrate", "verify", "repair", "deadletter", "route"}) {
     EXPECT_THAT(RunProgram({"--help"}).out, HasSubstr(std::string("\n  ") + command));
   }
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "binlog/stream.h"
 #include "mysql/schema.h"
 #include "store/message_table.h"
@@ -48,7 +50,8 @@ std::set<std::string> OwnersChangedSince(mysql::Session& shard, const std::strin
   auto stream = binlog::GroupStream::Open(options);
   EXPECT_TRUE(stream.ok()) << stream.status().message();
   if (!stream.ok()) return owners;
-  for (int i = 0; i < 3000 && !(*stream)->position().Contains(end); ++i) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (!(*stream)->position().Contains(end) && std::chrono::steady_clock::now() < deadline) {
     auto item = (*stream)->Next(std::chrono::milliseconds(10));
     EXPECT_TRUE(item.ok()) << item.status().message();
     if (!item.ok()) return owners;
