@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "verify/client_buckets.h"
+#include "verify/pace.h"
 #include "verify/pass_log.h"
 
 namespace shardlift::verify {
@@ -167,10 +168,16 @@ Status TableChecker::Try(const job::CatalogTable& table, TableResult* result, co
 
 Status TableChecker::CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported) {
   SL_TRY(CountSourceRows(table, result));
-  SL_TRY(CompareRows(table, RowScope(), result, [&](std::uint64_t rows) {
+  Status paced;
+  const Status compared = CompareRows(table, RowScope(), result, [&](std::uint64_t rows) {
     *rows_reported += rows;
     context_.rows_done->fetch_add(rows, std::memory_order_relaxed);
-  }));
+    if (context_.pace == nullptr || !paced.ok()) return;
+    context_.pace->Took(rows);
+    paced = context_.pace->Turn();  // the streams wait with us; when it fails, the merge sees the flag
+  });
+  SL_TRY(paced);
+  SL_TRY(compared);
   result->failure = CheckBalance(*result);
   return base::Ok();
 }

@@ -22,7 +22,9 @@
 
 namespace shardlift::verify {
 
+class Pace;
 class PassLog;
+struct TouchedOwners;
 
 struct TableResult {
   MergeCounts counts;
@@ -48,6 +50,8 @@ struct CheckContext {
   std::atomic<std::uint64_t>* rows_done;
   PassLog* log = nullptr;
   std::atomic<std::uint64_t>* findings_done = nullptr;
+  Pace* pace = nullptr;
+  const TouchedOwners* touched = nullptr;  // of an incremental pass
   // So many findings of a part are kept until it is settled.
   std::size_t findings_kept() const;
 };
