@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "job/ledger.h"
 #include "tests/verify/fixture.h"
@@ -54,6 +55,20 @@ class ModesTest : public StoreTest {
     EXPECT_EQ(report.status().code(), Code::kRefused);
     EXPECT_THAT(report.status().message(), HasSubstr(why));
     EXPECT_THAT(report.status().message(), HasSubstr("run a full pass"));
+  }
+
+  // Leaves the last binlog file alone. One that a reader has not given back yet stays for a while.
+  void Purge(std::size_t source) {
+    OnSource(source, "FLUSH BINARY LOGS");
+    const mysql::Endpoint& endpoint = config_.sources[source].endpoint;
+    for (int turn = 0; turn < 100; ++turn) {
+      const mysql::Rows files = live::RowsOn(endpoint, "SHOW BINARY LOGS");
+      ASSERT_FALSE(files.rows.empty());
+      if (files.rows.size() == 1) return;
+      OnSource(source, fmt::format("PURGE BINARY LOGS TO '{}'", files.rows.back()[0].value_or("")));
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    FAIL() << "the binlog files stay";
   }
 
   VerifyOptions options_;
@@ -130,8 +145,7 @@ TEST_F(ModesTest, Incremental_RefusedWhenTheBinlogIsGone) {
     ASSERT_TRUE(Pass(VerifyMode::kFull).clean());
     OnSource(source, fmt::format("UPDATE {} SET mtime = mtime + 1", table));
     OnSource(source, fmt::format("UPDATE {} SET mtime = mtime - 1", table));
-    OnSource(source, "FLUSH BINARY LOGS");
-    OnSource(source, "PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY");
+    Purge(source);
     ExpectRefused(source == 0 ? "source legacy_maria" : "source legacy_mysql");
   }
 }
@@ -151,14 +165,16 @@ TEST_F(ModesTest, Sample_SamePartsForASeedAndSomeOfEachTable) {
   const std::uint32_t ordinal = OrdinalOf(0, "im_0.msg_00");
   OnShard(0, fmt::format("DELETE FROM message WHERE owner_table = {} AND owner_key = x'{}'", ordinal,
                          OwnerOnShard(0, ordinal, 3)));
-  int found = 0;
-  for (options_.seed = 1; options_.seed <= 24; ++options_.seed) {
-    const VerifyReport report = Pass(VerifyMode::kSample);
-    EXPECT_LE(report.findings_total(), 1u);
-    found += report.findings_total() == 1 ? 1 : 0;
+  bool found = false;
+  int not_found = 0;
+  for (options_.seed = 1; options_.seed <= 60 && !(found && not_found > 0); ++options_.seed) {
+    const std::uint64_t findings = Pass(VerifyMode::kSample).findings_total();
+    EXPECT_LE(findings, 1u);
+    found |= findings == 1;
+    not_found += findings == 0 ? 1 : 0;
   }
-  EXPECT_GE(found, 1);
-  EXPECT_LE(found, 14);
+  EXPECT_TRUE(found);
+  EXPECT_GT(not_found, 0);
   options_.sample_share = 1;
   EXPECT_EQ(Pass(VerifyMode::kSample).findings_total(), 1u);
 }
@@ -170,7 +186,7 @@ TEST_F(ModesTest, CostOfIncrementalPasses) {
   const std::uint64_t rows = wanted == nullptr ? 2000 : std::stoull(wanted);
   OnSource(0,
            fmt::format("INSERT INTO im_0.msg_00 (id, from_uid, to_uid, kind, content, ctime) SELECT seq + 1000, seq, "
-                       "seq * 37, 1, REPEAT('text ', 30), 1700000000 FROM seq_1_to_{}",
+                       "seq * 37, 1, REPEAT('text ', 30), 1700000000 FROM im_0.seq_1_to_{}",
                        rows));
   LoadAndFill();
   options_.chunk_rows = VerifyOptions().chunk_rows;
