@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/events.h"
@@ -71,6 +72,29 @@ base::Result<std::chrono::seconds> ParseDuration(std::string_view text) {
     return Status(Code::kUsage, fmt::format("\"{}\" is not a duration; write for example 90s, 10m, 2h or 1d", text));
   }
   return std::chrono::seconds(count * seconds);
+}
+
+base::Result<std::chrono::seconds> SecondsUntil(std::string_view time_of_day) {
+  const std::string text(time_of_day);
+  std::tm wanted{};
+  const char* const end = strptime(text.c_str(), "%H:%M", &wanted);
+  if (end == nullptr || *end != '\0') {
+    return Status(Code::kUsage, fmt::format("\"{}\" is not a time of the day; write for example 06:00", text));
+  }
+  const std::time_t now = std::time(nullptr);
+  std::tm at{};
+  localtime_r(&now, &at);
+  at.tm_hour = wanted.tm_hour;
+  at.tm_min = wanted.tm_min;
+  at.tm_sec = 0;
+  at.tm_isdst = -1;
+  std::time_t then = std::mktime(&at);
+  if (then <= now) {
+    ++at.tm_mday;
+    at.tm_isdst = -1;
+    then = std::mktime(&at);
+  }
+  return std::chrono::seconds(then - now);
 }
 
 const std::atomic<bool>* InstallStopSignals() {

@@ -28,6 +28,9 @@ int Finish(std::string_view text, int exit_code);
 // "90s", "10m", "2h", "1d"; kUsage otherwise.
 base::Result<std::chrono::seconds> ParseDuration(std::string_view text);
 
+// From now to the next "HH:MM" of this machine's clock; kUsage when the text is none.
+base::Result<std::chrono::seconds> SecondsUntil(std::string_view time_of_day);
+
 // SIGINT and SIGTERM set the returned flag: a gentle stop. A second one ends the process at once. Idempotent.
 const std::atomic<bool>* InstallStopSignals();
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/sync_point.h"
+#include "verify/pace.h"
 #include "verify/pass_log.h"
 
 namespace shardlift::verify {
@@ -38,6 +39,7 @@ Status DigestChecker::Check(const job::CatalogTable& table, const OwnerPart& par
   TableResult settled;
   auto begun = std::chrono::steady_clock::now();
   const auto settle = [&](const OwnerPart& done, TableResult one) {
+    if (context_.pace != nullptr) context_.pace->Took(one.counts.source_rows);
     context_.rows_done->fetch_add(one.counts.source_rows, std::memory_order_relaxed);
     const auto now = std::chrono::steady_clock::now();
     const double seconds = std::chrono::duration<double>(now - std::exchange(begun, now)).count();
@@ -72,6 +74,7 @@ Status DigestChecker::Walk(Task& task, const OwnerPart& part, std::uint64_t rows
     if (context_.options.stop != nullptr && context_.options.stop->load()) {
       return {Code::kStopped, "stopped on request"};
     }
+    if (context_.pace != nullptr) SL_TRY(context_.pace->Turn());
     SL_ASSIGN(mysql::Session * source, rows_->Source(task.table.source));
     SL_ASSIGN(const mysql::Rows found, source->Query(BoundarySql(*task.table.mapper, rest, rows), what));
     OwnerPart chunk = rest;
@@ -106,6 +109,7 @@ Status DigestChecker::CheckChunk(Task& task, const OwnerPart& part, std::uint64_
 }
 
 Status DigestChecker::CheckSliced(Task& task) {
+  if (context_.pace != nullptr) SL_TRY(context_.pace->Turn());
   const std::uint64_t few = std::max<std::uint64_t>(context_.options.rows_compared_max, 1);
   const auto slices =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(task.table.schema().rows_estimate / few, 1, kSlicesMax));

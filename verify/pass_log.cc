@@ -24,11 +24,6 @@ using base::Status;
 using LogJson = nlohmann::ordered_json;
 
 constexpr std::size_t kRunsLookedAt = 100;
-constexpr const char* kCommand = "verify";
-
-std::string TimeText(std::int64_t seconds) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
-}
 
 std::int64_t UnixNow() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -136,6 +131,10 @@ std::string TotalsText(const VerifyReport& report) {
 
 }  // namespace
 
+std::string RunTimeText(std::int64_t seconds) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
+}
+
 std::string PassScope(const job::JobConfig& config, const job::Catalog& catalog, const store::Router& router) {
   std::string text = fmt::format("{}\n{} {}\n", catalog.fingerprint, router.epoch(), router.MapText());
   for (const job::SourceConfig& source : config.sources) {
@@ -161,7 +160,7 @@ std::string PassScope(const job::JobConfig& config, const job::Catalog& catalog,
 PassLog::PassLog(const job::JobConfig& config, const job::Catalog& catalog, const VerifyOptions& options,
                  std::string scope)
     : config_(config), catalog_(catalog), options_(options), settled_(catalog.tables.size()) {
-  run_.command = kCommand;
+  run_.command = kVerifyCommand;
   run_.mode = VerifyModeName(options.mode);
   run_.scope = std::move(scope);
   run_.options =
@@ -211,12 +210,12 @@ Status PassLog::FindRun() {
     if (run.complete || !run.resumable) return base::Ok();
     if (run.scope != run_.scope) {
       Note(fmt::format("the pass of {} was not gone on with: mappings, routing, servers or tables are not as they were",
-                       TimeText(run.started)));
+                       RunTimeText(run.started)));
       return base::Ok();
     }
     if (UnixNow() - run.started > options_.resume_within.count()) {
       Note(fmt::format("the pass of {} was not gone on with: it was begun too long ago (--resume-within)",
-                       TimeText(run.started)));
+                       RunTimeText(run.started)));
       return base::Ok();
     }
     run_ = std::move(run);
@@ -243,7 +242,7 @@ void PassLog::Restore(std::vector<TableResult>* results) {
   Note(
       fmt::format("this pass was begun on {} and gone on with: {} of its rows ({} parts) were compared by earlier "
                   "attempts, and were as reported then",
-                  TimeText(run_.started), base::FormatCount(rows_restored_), parts_restored_));
+                  RunTimeText(run_.started), base::FormatCount(rows_restored_), parts_restored_));
 }
 
 Status PassLog::ReadRun(std::vector<TableResult>* results) {
@@ -255,8 +254,15 @@ Status PassLog::ReadRun(std::vector<TableResult>* results) {
     (*results)[table].source_rows_total = rows.rows;
     (*results)[table].source_rows_kept = rows.rows_kept;
   }
-  return options_.ledger->ForEachPart(run_,
-                                      [&](job::LedgerPart part) { return RestorePart(std::move(part), results); });
+  SL_TRY(
+      options_.ledger->ForEachPart(run_, [&](job::LedgerPart part) { return RestorePart(std::move(part), results); }));
+  // Of whole tables the count belongs to the comparison: one without the other is done again.
+  for (std::size_t i = 0; i < settled_.size() && options_.method == VerifyMethod::kClient; ++i) {
+    if (!settled_[i].ranges.empty()) continue;
+    settled_[i].counted = false;
+    (*results)[i] = TableResult();
+  }
+  return base::Ok();
 }
 
 Status PassLog::RestorePart(job::LedgerPart part, std::vector<TableResult>* results) {

@@ -27,6 +27,9 @@ namespace shardlift::verify {
 // tables as they are defined. SHA-256, in hex.
 std::string PassScope(const job::JobConfig& config, const job::Catalog& catalog, const store::Router& router);
 
+inline constexpr const char* kVerifyCommand = "verify";
+std::string RunTimeText(std::int64_t unix_seconds);  // "2026-11-21 19:00:00 UTC"
+
 // More findings than these in one part are not kept; it is then compared again by a resumed pass.
 inline constexpr std::size_t kLoggedFindingsMax = 50'000;
 
@@ -38,6 +41,8 @@ class PassLog {
 
   // kRefused: to be gone on with, and another process does that.
   base::Status Begin();
+  const std::string& scope() const { return run_.scope; }
+  bool is_written() const { return writes_; }
   bool enabled() const { return options_.ledger != nullptr; }
 
   // Where the sources stand now, to be called before the first read. A resumed pass keeps its own.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/progress.h"
@@ -19,6 +20,57 @@ constexpr const char* kLiveClaim =
     "What this says: every row that was compared and is no finding was right at some moment of the pass; each finding "
     "was wrong at a place of its source's binlog that its shards had reached. Equality of both sides at one moment is "
     "shown only by a pass without --live, after the writes have stopped.";
+
+constexpr const char* kLiveSampleClaim =
+    "What this says: of the parts that were drawn every row that is no finding was right at some moment of the pass. "
+    "It "
+    "says nothing about the other rows.";
+
+constexpr const char* kSampleClaim =
+    "What this says: the rows of the parts that were drawn were compared once, each as it was when it was read. It "
+    "says "
+    "nothing about the other rows.";
+constexpr const char* kIncrementalClaim =
+    "What this says: the rows that the sources' binlogs have touched since the pass before, and those that it found "
+    "wrong, were compared once, each as it was when it was read. It is blind to changes that the binlogs do not have, "
+    "and to rows that changed in the shards alone: a full pass sees those.";
+
+const char* ClaimOf(const VerifyReport& report) {
+  if (report.is_live) return report.is_partial() ? kLiveSampleClaim : kLiveClaim;
+  switch (report.mode) {
+    case VerifyMode::kSample: return kSampleClaim;
+    case VerifyMode::kIncremental: return kIncrementalClaim;
+    case VerifyMode::kFull: break;
+  }
+  return kClaim;
+}
+
+double ShareOfRows(const VerifyReport& report) {
+  const auto compared = static_cast<double>(report.rows_compared);
+  return compared == 0
+             ? 0
+             : std::min(1.0, compared / static_cast<double>(std::max<std::uint64_t>(1, report.rows_estimated)));
+}
+
+std::string CoverageText(const VerifyReport& report) {
+  switch (report.mode) {
+    case VerifyMode::kSample:
+      return fmt::format("mode sample, seed {}: about {:.1f} % of {} rows\n", report.seed, 100 * ShareOfRows(report),
+                         base::FormatCount(report.rows_estimated));
+    case VerifyMode::kIncremental:
+      return fmt::format("mode incremental: {} row changes since {}\n", base::FormatCount(report.changes_read),
+                         report.since);
+    case VerifyMode::kFull: break;
+  }
+  return {};
+}
+
+Json CoverageJson(const VerifyReport& report) {
+  if (report.mode == VerifyMode::kSample) {
+    return {{"seed", report.seed}, {"rows_estimated", report.rows_estimated}, {"share", ShareOfRows(report)}};
+  }
+  return {{"since", report.since}, {"changes_read", report.changes_read}};
+}
 
 Json FindingJson(const Finding& finding) {
   Json out{{"kind", std::string(FindingKindName(finding.kind))},
@@ -86,7 +138,9 @@ std::vector<std::string> NextSteps(const VerifyReport& report) {
         "else the shards were changed by something other than migrate: do not cut over before each "
         "finding is explained");
   }
-  if (report.clean()) {
+  if (report.clean() && report.is_partial()) {
+    steps.emplace_back("before the cut-over: stop the writes, let migrate catch up and run a full pass");
+  } else if (report.clean()) {
     steps.emplace_back("keep the writes to the legacy tables stopped and point the applications at the shards");
   }
   return steps;
@@ -139,6 +193,7 @@ std::string DigestText(const VerifyReport& report) {
 }
 
 std::string BalanceText(const VerifyReport& report) {
+  if (report.is_partial()) return {};
   std::string text = fmt::format("{:<16}{:>14}{:>14}{:>14}{:>14}{:>14}\n", "mapping", "source rows", "left behind",
                                  "to move", "equal", "dead letters");
   for (const MappingBalance& b : report.per_mapping) {
@@ -180,7 +235,8 @@ std::string ReportJson(const VerifyReport& report) {
   }
   Json out{{"schema", "shardlift.verify/1"},
            {"clean", report.clean()},
-           {"claim", report.is_live ? kLiveClaim : kClaim},
+           {"mode", std::string(VerifyModeName(report.mode))},
+           {"claim", ClaimOf(report)},
            {"is_live", report.is_live},
            {"method", std::string(VerifyMethodName(report.method))},
            {"plan", std::string(VerifyPlanName(report.plan))},
@@ -203,12 +259,14 @@ std::string ReportJson(const VerifyReport& report) {
                       {"rows_by_rows", report.digests.rows_by_rows},
                       {"rows_json_by_rows", report.digests.rows_json_by_rows}};
   }
+  if (report.is_partial()) out["coverage"] = CoverageJson(report);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string ReportText(const VerifyReport& report) {
   std::string text = fmt::format("{} rows of {} tables compared in {:.1f} s\n", base::FormatCount(report.rows_compared),
                                  report.tables, report.seconds);
+  text += CoverageText(report);
   text += DigestText(report);
   text += LiveText(report);
   text += BalanceText(report);
@@ -230,12 +288,13 @@ std::string ReportText(const VerifyReport& report) {
   if (!report.not_verified.empty() || only_open) {
     text += "result: NOT VERIFIED\n";
   } else if (report.clean()) {
-    text += report.is_live ? "result: clean, every row was right when it was looked at\n"
-                           : "result: clean, every row is in its place and equal\n";
+    text += report.is_live        ? "result: clean, every row that was compared was right when it was looked at\n"
+            : report.is_partial() ? "result: clean, every row that was looked at is in its place and equal\n"
+                                  : "result: clean, every row is in its place and equal\n";
   } else {
     text += fmt::format("result: {} findings, {} open dead letters\n", report.findings_total(), report.dead_letters);
   }
-  text += std::string(report.is_live ? kLiveClaim : kClaim) + "\n";
+  text += std::string(ClaimOf(report)) + "\n";
   for (const std::string& step : NextSteps(report)) text += "next: " + step + "\n";
   return text;
 }

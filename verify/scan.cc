@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "verify/digest.h"
+#include "verify/pace.h"
+#include "verify/unit_plan.h"
 
 namespace shardlift::verify {
 namespace {
@@ -65,9 +67,8 @@ class Scanner {
     TableChecker sessions(context_);
     for (std::size_t index = 0; index < sources_.size(); ++index) {
       const job::CatalogTable& table = context_.catalog.tables[index];
-      std::vector<OwnerPart> parts(1);
       const std::uint64_t wanted = table.schema().rows_estimate / RowsPerStatement();
-      if (wanted > 1 && HasKeyRanges(*table.mapper)) SL_TRY(sessions.CutEvenly(table, wanted, &parts));
+      SL_ASSIGN(std::vector<OwnerPart> parts, CutEvenly(sessions, table, static_cast<std::uint32_t>(wanted)));
       const std::string name = table.schema().name.Text();
       for (OwnerPart& part : parts) {
         of_sources_.push_back(
@@ -133,7 +134,10 @@ class Scanner {
                                                  "compute a digest of " + table.schema().name.Text()));
     const std::lock_guard lock(mutex_);
     AddTo(digests, &sources_[index]);
-    for (const auto& [group, digest] : digests) context_.rows_done->fetch_add(digest.rows);
+    std::uint64_t rows = 0;
+    for (const auto& [group, digest] : digests) rows += digest.rows;
+    context_.rows_done->fetch_add(rows);
+    if (context_.pace != nullptr) context_.pace->Took(rows);
     return base::Ok();
   }
 
@@ -182,9 +186,7 @@ class Scanner {
   }
 
   Status RunOne(TableChecker& on, const Scan& scan) const {
-    if (context_.options.stop != nullptr && context_.options.stop->load()) {
-      return {Code::kStopped, "stopped on request"};
-    }
+    if (context_.pace != nullptr) SL_TRY(context_.pace->Turn());
     Status status = scan.run(on);
     if (status.ok()) return status;
     on.CloseAll();

@@ -50,10 +50,10 @@ Result<std::map<OwnerTable, std::uint64_t>> CountByOwnerTable(mysql::Session& se
   return counts;
 }
 
-Status ReadOneShard(const job::JobConfig& config, const job::ShardConfig& shard, ShardTotals* totals) {
+Status ReadOneShard(const job::JobConfig& config, const job::ShardConfig& shard, bool count_rows, ShardTotals* totals) {
   SL_ASSIGN(const auto session, OpenShard(shard));
   auto& stored = totals->rows.emplace_back();
-  for (const std::string& target : config.TargetNames()) {
+  for (const std::string& target : count_rows ? config.TargetNames() : std::vector<std::string>()) {
     SL_ASSIGN(const auto counts, CountByOwnerTable(*session, target, "FORCE INDEX (owner)"));
     for (const auto& [owner, rows] : counts) stored[{target, owner}] = rows;
   }
@@ -93,9 +93,9 @@ Status ListUnknown(const job::ShardConfig& shard, const StoredRows& table, std::
 
 }  // namespace
 
-Result<ShardTotals> ReadShardTotals(const job::JobConfig& config) {
+Result<ShardTotals> ReadShardTotals(const job::JobConfig& config, bool count_rows) {
   ShardTotals totals;
-  for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOneShard(config, shard, &totals));
+  for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOneShard(config, shard, count_rows, &totals));
   return totals;
 }
 

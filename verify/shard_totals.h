@@ -30,8 +30,8 @@ struct ShardTotals {
   std::set<OwnerTable> registered;                        // in sl_source_table of any shard, by any job
 };
 
-// A failed Status of a shard names it.
-base::Result<ShardTotals> ReadShardTotals(const job::JobConfig& config);
+// A failed Status of a shard names it. Without `count_rows` the rows stay empty.
+base::Result<ShardTotals> ReadShardTotals(const job::JobConfig& config, bool count_rows = true);
 
 // True if the rows of `table` are another job's: registered in the store under an origin that this job does not have.
 bool IsForeign(const ShardTotals& totals, const job::JobConfig& config, OwnerTable table);

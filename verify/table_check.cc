@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/sync_point.h"
 #include "verify/client_buckets.h"
+#include "verify/pace.h"
 #include "verify/pass_log.h"
 #include "verify/prober.h"
 #include "verify/suspects.h"
@@ -172,10 +173,16 @@ Status TableChecker::Try(const job::CatalogTable& table, TableResult* result, co
 
 Status TableChecker::CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported) {
   SL_TRY(CountSourceRows(table, result));
-  SL_TRY(CompareRows(table, RowScope(), result, [&](std::uint64_t rows) {
+  Status paced;
+  const Status compared = CompareRows(table, RowScope(), result, [&](std::uint64_t rows) {
     *rows_reported += rows;
     context_.rows_done->fetch_add(rows, std::memory_order_relaxed);
-  }));
+    if (context_.pace == nullptr || !paced.ok()) return;
+    context_.pace->Took(rows);
+    paced = context_.pace->Turn();  // the streams wait with us; when it fails, the merge sees the flag
+  });
+  SL_TRY(paced);
+  SL_TRY(compared);
   if (context_.options.prober == nullptr) result->failure = CheckBalance(*result);
   return base::Ok();
 }
@@ -186,15 +193,6 @@ Status TableChecker::CountSourceRows(const job::CatalogTable& table, TableResult
             source->Query(SourceCountSql(*table.mapper), "count rows of " + table.schema().name.Text()));
   SL_ASSIGN(result->source_rows_total, ToNumber(count.rows.at(0).at(0)));
   SL_ASSIGN(result->source_rows_kept, ToNumber(count.rows.at(0).at(1)));
-  return base::Ok();
-}
-
-Status TableChecker::CutEvenly(const job::CatalogTable& table, std::uint64_t wanted, std::vector<OwnerPart>* parts) {
-  SL_ASSIGN(mysql::Session * source, Source(table.source));
-  SL_ASSIGN(const mysql::Rows ends, source->Query(FirstKeyColumnRangeSql(*table.mapper),
-                                                  "find the first and last key of " + table.schema().name.Text()));
-  const auto& row = ends.rows.at(0);
-  if (row[0] && row[1]) *parts = EvenParts(*table.mapper, *row[0], *row[1], static_cast<std::uint32_t>(wanted));
   return base::Ok();
 }
 

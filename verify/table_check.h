@@ -22,7 +22,9 @@
 
 namespace shardlift::verify {
 
+class Pace;
 class PassLog;
+struct TouchedOwners;
 
 struct TableResult {
   MergeCounts counts;
@@ -50,6 +52,8 @@ struct CheckContext {
   std::atomic<std::uint64_t>* rows_done;
   PassLog* log = nullptr;
   std::atomic<std::uint64_t>* findings_done = nullptr;
+  Pace* pace = nullptr;
+  const TouchedOwners* touched = nullptr;  // of an incremental pass
   // So many findings of a part are kept until it is settled.
   std::size_t findings_kept() const;
 };
@@ -91,8 +95,6 @@ class TableChecker {
   // Sets counts and adds findings, in a live pass those that the prober confirms. `on_rows` as in MergeInput.
   base::Status CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
                            std::function<void(std::uint64_t)> on_rows);
-  // Cuts a table of integer keys into about `wanted` parts, even in keys, not in rows.
-  base::Status CutEvenly(const job::CatalogTable& table, std::uint64_t wanted, std::vector<OwnerPart>* parts);
   base::Result<mysql::Session*> Source(std::uint32_t index);
   base::Result<mysql::Session*> Shard(std::uint32_t index);
   void CloseAll();

@@ -8,15 +8,19 @@
 #include <numeric>
 #include <utility>
 
+#include "base/progress.h"
 #include "job/catalog.h"
 #include "job/routing.h"
 #include "mysql/position.h"
 #include "store/router.h"
+#include "verify/base_pass.h"
+#include "verify/pace.h"
 #include "verify/pass_log.h"
 #include "verify/prober.h"
 #include "verify/scan.h"
 #include "verify/shard_totals.h"
 #include "verify/table_check.h"
+#include "verify/touched_owners.h"
 #include "verify/workers.h"
 
 namespace shardlift::verify {
@@ -32,6 +36,8 @@ constexpr const char* kClientBuckets =
     "computed by this program, from the account columns as the source computes them and as the shard holds them, with "
     "the "
     "function that migrate uses";
+
+constexpr std::uint64_t kChunkRowsMin = 1000;
 
 // Where a source stands, to tell afterwards whether it was written to. Failures only weaken what can be said.
 struct SourceState {
@@ -101,8 +107,9 @@ class Reporter {
         is_live_(options.prober != nullptr) {}
 
   void AddTables(std::vector<TableResult>& results, VerifyReport* report) const {
-    for (const mapping::MappingConfig& mapping : config_.mappings)
-      report->per_mapping.push_back({.mapping = mapping.name});
+    for (const mapping::MappingConfig& mapping : config_.mappings) {
+      if (!report->is_partial()) report->per_mapping.push_back({.mapping = mapping.name});
+    }
     report->tables = catalog_.tables.size();
     for (std::size_t i = 0; i < results.size(); ++i) AddTable(catalog_.tables[i], &results[i], report);
   }
@@ -118,7 +125,7 @@ class Reporter {
         report->notes.push_back(fmt::format("shard {} holds {} rows of other jobs; they were not looked at", rows.shard,
                                             rows.foreign_rows));
       }
-      report->per_shard.push_back(std::move(rows));
+      if (!report->is_partial()) report->per_shard.push_back(std::move(rows));
     }
     for (const auto& [table, count] : totals_.dead_letters) {
       if (!IsForeign(totals_, config_, table)) report->dead_letters += count;
@@ -127,7 +134,8 @@ class Reporter {
 
  private:
   void AddTable(const job::CatalogTable& table, TableResult* result, VerifyReport* report) const {
-    if (!is_live_) CheckShardCounts(config_, table, totals_, result);
+    if (!is_live_ && !report->is_partial()) CheckShardCounts(config_, table, totals_, result);
+    report->rows_estimated += table.schema().rows_estimate;
     if (!result->failure.ok()) {
       report->not_verified.push_back({config_.sources[table.source].endpoint.name, table.schema().name.Text(),
                                       std::string(result->failure.message())});
@@ -175,6 +183,26 @@ class ProberUse {
  private:
   Prober* prober_;
 };
+
+// Where the sources stood when the pass, an earlier attempt of it maybe, began to read.
+std::vector<SourceState> FirstStates(const job::JobConfig& config, const PassLog& log) {
+  std::vector<SourceState> states = ReadSourceStates(config);
+  for (const job::LedgerPosition& first : log.first_positions()) {
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      if (config.sources[i].endpoint.name == first.source) states[i].position = first.position;
+    }
+  }
+  return states;
+}
+
+// What a pass that was stopped has to say.
+Status HowFar(Pace& pace, const PassLog& log, std::uint64_t rows, std::uint64_t findings) {
+  const Status reason = pace.Stopped();
+  if (!reason.ok() && reason.code() != Code::kStopped) return reason;
+  return {Code::kStopped, fmt::format("{}: {} rows were compared, with {} findings so far{}",
+                                      reason.ok() ? "stopped on request" : reason.message(), base::FormatCount(rows),
+                                      base::FormatCount(findings), log.is_written() ? "; --resume goes on there" : "")};
+}
 
 }  // namespace
 
@@ -231,29 +259,59 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   if (options.method == VerifyMethod::kClient || options.prober != nullptr) options.plan = VerifyPlan::kOwners;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   SL_TRY(job::CheckStoredRules(config, router));
+  if (options.prober != nullptr && options.mode == VerifyMode::kIncremental) {
+    return Status(Code::kUsage, "a live pass is a full one, or a sample");
+  }
+  if (options.resume && options.mode != VerifyMode::kFull) {
+    return Status(Code::kUsage, "--resume goes on with full passes only; leave it out with other modes");
+  }
   PassLog log(config, catalog, options, PassScope(config, catalog, router));
+  VerifyReport report;
+  TouchedOwners touched;
+  // Before anything is read: what changes from here on is for the next incremental pass.
+  const bool may_be_built_on = log.enabled() && options.mode != VerifyMode::kSample && options.prober == nullptr;
+  const std::vector<job::LedgerPosition> starts =
+      may_be_built_on ? ReadStreamStarts(config) : std::vector<job::LedgerPosition>();
+  if (options.mode == VerifyMode::kIncremental) {
+    SL_ASSIGN(touched, ReadTouchedSince(config, catalog, options, log.scope(), &report));
+  }
   SL_TRY(log.Begin());
+  log.SetPositions(starts);
   ProberUse prober(options.prober);
   if (options.prober != nullptr) SL_TRY(options.prober->Start(config, catalog, router));
-  const std::vector<SourceState> before = ReadSourceStates(config);
-  SL_ASSIGN(ShardTotals totals, ReadShardTotals(config));
+  const std::vector<SourceState> before = FirstStates(config, log);
+  SL_ASSIGN(ShardTotals totals, ReadShardTotals(config, options.mode == VerifyMode::kFull));
 
+  Pace pace(config, options.pace, wanted.stop);
+  options.stop = pace.stop_flag();
+  // A chunk of more rows than a second allows would be one long burst.
+  if (const std::uint64_t limit = options.pace.rows_per_second_max; limit > 0) {
+    options.chunk_rows =
+        std::clamp(limit, std::min<std::uint64_t>(options.chunk_rows, kChunkRowsMin), options.chunk_rows);
+  }
   std::atomic<std::uint64_t> rows_done{0};
-  const CheckContext context{config,     catalog,
-                             router,     options,
-                             &rows_done, log.enabled() && options.plan == VerifyPlan::kOwners ? &log : nullptr};
+  std::atomic<std::uint64_t> findings_done{0};
+  const bool is_logged = log.enabled() && options.plan == VerifyPlan::kOwners;
+  const CheckContext context{config,         catalog,    router,
+                             options,        &rows_done, is_logged ? &log : nullptr,
+                             &findings_done, &pace,      options.mode == VerifyMode::kIncremental ? &touched : nullptr};
   std::vector<TableResult> results;
-  if (options.plan == VerifyPlan::kScan) SL_TRY(ScanTables(context, totals, &results));
-  if (const Status status = RunChecks(context, &results); !status.ok()) {
+  Status status;
+  if (options.plan == VerifyPlan::kScan) status = ScanTables(context, totals, &results);
+  if (status.ok()) status = RunChecks(context, &results);
+  if (!status.ok()) {
     log.Stopped(status);
-    return status;
+    return status.code() == Code::kStopped ? HowFar(pace, log, rows_done, findings_done) : status;
   }
   SL_TRY(prober.Close());
   if (options.prober != nullptr) {
-    SL_ASSIGN(totals, ReadShardTotals(config));  // dead letters that the pass itself has outlived are none
+    SL_ASSIGN(totals, ReadShardTotals(
+                          config, options.mode ==
+                                      VerifyMode::kFull));  // dead letters that the pass itself has outlived are none
   }
 
-  VerifyReport report;
+  report.mode = options.mode;
+  report.seed = options.seed;
   report.method = options.method;
   report.plan = options.plan;
   report.is_live = options.prober != nullptr;

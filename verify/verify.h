@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -109,7 +110,20 @@ struct LiveCounts {
   void Add(LiveCounts other, std::size_t listed_max);
 };
 
+// Which rows are compared (docs/verification.md, "Modes").
+enum class VerifyMode : std::uint8_t {
+  kFull,
+  kSample,       // parts drawn by a seed
+  kIncremental,  // owners that the sources' streams have touched since the last pass
+};
+std::string_view VerifyModeName(VerifyMode mode);  // "full"
+
 struct VerifyReport {
+  VerifyMode mode = VerifyMode::kFull;
+  std::uint64_t rows_estimated = 0;  // of all tables, by their servers; of a sample
+  std::uint64_t seed = 0;            // of a sample
+  std::uint64_t changes_read = 0;    // of the streams' rows, by an incremental pass
+  std::string since;                 // of an incremental pass: when the one began that it builds on
   VerifyMethod method = VerifyMethod::kServer;
   VerifyPlan plan = VerifyPlan::kOwners;
   bool is_live = false;
@@ -128,6 +142,7 @@ struct VerifyReport {
 
   std::uint64_t findings_total() const;
   bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty() && live.open == 0; }
+  bool is_partial() const { return mode != VerifyMode::kFull; }
   // 0 clean, 1 findings or dead letters, 4 when a table could not be compared, or when there are no findings but rows
   // without a verdict.
   int exit_code() const;
@@ -135,13 +150,12 @@ struct VerifyReport {
 
 class Prober;
 
-// Which rows are compared (docs/verification.md, "Modes").
-enum class VerifyMode : std::uint8_t {
-  kFull,
-  kSample,       // parts drawn by a seed
-  kIncremental,  // owners that the sources' streams have touched since the last pass
+// What keeps a pass gentle, and ends it in time (verify/pace.h). Zero: no limit.
+struct PaceOptions {
+  std::uint64_t rows_per_second_max = 0;  // over all threads
+  std::uint32_t threads_running_max = 0;  // of each server, our own statements included
+  std::optional<std::chrono::steady_clock::time_point> until;
 };
-std::string_view VerifyModeName(VerifyMode mode);  // "full"
 
 struct VerifyOptions {
   VerifyMode mode = VerifyMode::kFull;
@@ -152,6 +166,7 @@ struct VerifyOptions {
   job::Ledger* ledger = nullptr;
   bool resume = false;
   std::chrono::seconds resume_within = std::chrono::hours(24);
+  PaceOptions pace;
   std::size_t findings_max = 1000;  // listed; all are counted
   std::uint32_t threads = 2;        // tables, or parts of them, side by side
   VerifyMethod method = VerifyMethod::kServer;

@@ -1,5 +1,7 @@
 #include "verify/workers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -12,7 +14,10 @@
 
 #include "base/progress.h"
 #include "verify/digest_check.h"
+#include "verify/pace.h"
 #include "verify/pass_log.h"
+#include "verify/touched_owners.h"
+#include "verify/unit_plan.h"
 
 namespace shardlift::verify {
 namespace {
@@ -20,18 +25,6 @@ namespace {
 using base::Status;
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
-// A table is cut into parts of so many chunks, and into so many parts for each thread: parts are even in keys, not in
-// rows.
-constexpr std::uint64_t kChunksOfAPart = 4;
-constexpr std::uint64_t kPartsPerThread = 4;
-
-// What one thread does at a time.
-struct Unit {
-  std::size_t table = 0;
-  std::optional<OwnerPart> part;  // none: all of the table is settled
-  bool counts = false;            // also counts the table's source rows
-};
-
 // Gives the units to the workers, and keeps the first failure that ends the run.
 class Workers {
  public:
@@ -47,25 +40,41 @@ class Workers {
     base::ProgressReporter progress("verify", progress_options);
     std::uint64_t total = 0;
     for (const job::CatalogTable& table : context_.catalog.tables) total += table.schema().rows_estimate;
-    progress.SetTotal(total);
+    progress.SetTotal(is_full() ? total : 0);
+    progress.SetDone(context_.rows_done->load());
     running_ = count;
     std::vector<std::thread> threads;
     threads.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this, &progress] { Work(progress); });
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back([this] { Work(); });
     {
       std::unique_lock lock(mutex_);
       while (!finished_.wait_for(lock, kProgressInterval, [this] { return running_ == 0; })) {
         progress.SetDone(context_.rows_done->load(std::memory_order_relaxed));
+        progress.SetNote(NoteText());
+        if (context_.pace != nullptr) context_.pace->Watch();
       }
     }
     for (std::thread& thread : threads) thread.join();
+    progress.SetNote(NoteText());
     progress.SetDone(context_.rows_done->load());
-    progress.SetTotal(context_.rows_done->load());  // the estimates have served
+    if (failure_.ok()) progress.SetTotal(context_.rows_done->load());  // the estimates have served
     if (failure_.ok()) Finish();
     return failure_;
   }
 
  private:
+  bool is_full() const { return context_.options.mode == VerifyMode::kFull; }
+
+  // The table, what was found so far, and why nothing goes on.
+  std::string NoteText() const {
+    std::string note = context_.catalog.tables[current_.load()].schema().name.Text();
+    if (context_.findings_done != nullptr && context_.findings_done->load() > 0) {
+      note += fmt::format("  {} findings", base::FormatCount(context_.findings_done->load()));
+    }
+    const std::string waiting = context_.pace == nullptr ? "" : context_.pace->waiting();
+    return waiting.empty() ? note : note + "  waiting: " + waiting;
+  }
+
   Status MakeUnits() {
     const auto& tables = context_.catalog.tables;
     std::vector<std::size_t> order(tables.size());
@@ -76,11 +85,16 @@ class Workers {
     TableChecker sessions(context_);
     for (const std::size_t index : order) {
       if ((*results_)[index].is_settled) continue;
-      std::vector<OwnerPart> parts(1);
-      if (context_.options.method == VerifyMethod::kServer) {
-        SL_TRY(Cut(sessions, tables[index], &parts));
+      if (context_.touched != nullptr) {
+        SL_TRY(AddTouchedUnits(context_, sessions, index, context_.touched->tables[index], &units_));
+      } else if (context_.options.mode == VerifyMode::kSample) {
+        SL_TRY(AddSampleUnits(context_, sessions, index, &units_));
+      } else if (context_.options.method == VerifyMethod::kServer) {
+        SL_ASSIGN(const std::vector<OwnerPart> parts, PartsForThreads(context_, sessions, tables[index]));
+        AddUnits(index, parts);
+      } else {
+        AddUnits(index, {OwnerPart()});
       }
-      AddUnits(index, parts);
     }
     return base::Ok();
   }
@@ -103,25 +117,20 @@ class Workers {
       const std::uint64_t equal_by_meaning = (*results_)[i].counts.equal_by_meaning;
       states_[i].equal_by_meaning.store(equal_by_meaning);
       states_[i].json_by_rows.store(equal_by_meaning > context_.options.equal_by_meaning_max);
+      for (const std::uint64_t findings : (*results_)[i].counts.findings) {
+        if (context_.findings_done != nullptr) *context_.findings_done += findings;
+      }
     }
   }
 
-  Status Cut(TableChecker& sessions, const job::CatalogTable& table, std::vector<OwnerPart>* parts) const {
-    const VerifyOptions& options = context_.options;
-    const std::uint64_t wanted = std::min(table.schema().rows_estimate / (kChunksOfAPart * options.chunk_rows),
-                                          kPartsPerThread * std::max(1u, options.threads));
-    if (wanted < 2 || !HasKeyRanges(*table.mapper)) return base::Ok();
-    return sessions.CutEvenly(table, wanted, parts);
-  }
-
-  void Work(base::ProgressReporter& progress) {
+  void Work() {
     TableChecker rows(context_);
     DigestChecker digests(context_, &rows);
     for (;;) {
       const std::size_t turn = next_.fetch_add(1);
       if (turn >= units_.size() || failed_.load()) break;
       const Unit& unit = units_[turn];
-      progress.SetNote(context_.catalog.tables[unit.table].schema().name.Text());
+      current_.store(unit.table);
       TableResult result;
       const Status status = Check(rows, digests, unit, &result);
       const std::lock_guard lock(mutex_);
@@ -138,6 +147,7 @@ class Workers {
 
   Status Check(TableChecker& rows, DigestChecker& digests, const Unit& unit, TableResult* result) {
     const job::CatalogTable& table = context_.catalog.tables[unit.table];
+    if (unit.by_rows) return CheckByRows(rows, table, *unit.part, result);
     if (context_.options.method == VerifyMethod::kClient) return CheckTable(rows, table, result);
     TableResult counted;
     if (unit.counts) {
@@ -147,6 +157,24 @@ class Workers {
     }
     if (unit.part) SL_TRY(digests.Check(table, *unit.part, &states_[unit.table], result));
     AddResult(std::move(counted), 0, result);
+    return base::Ok();
+  }
+
+  Status CheckByRows(TableChecker& rows, const job::CatalogTable& table, const OwnerPart& part, TableResult* result) {
+    const auto begun = std::chrono::steady_clock::now();
+    const Status tried = rows.Try(table, result, [&](TableResult* attempt, std::uint64_t*) -> Status {
+      if (context_.pace != nullptr) SL_TRY(context_.pace->Turn());
+      return rows.CompareRows(table, {part, false}, attempt, nullptr);
+    });
+    SL_TRY(tried);
+    const std::uint64_t compared = result->counts.source_rows;
+    result->digests = {1, 1, compared, 0};
+    context_.rows_done->fetch_add(compared, std::memory_order_relaxed);
+    if (context_.pace != nullptr) context_.pace->Took(compared);
+    if (context_.log != nullptr && result->failure.ok()) {
+      context_.log->AddPart(table, part, *result,
+                            std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    }
     return base::Ok();
   }
 
@@ -162,11 +190,11 @@ class Workers {
 
   // A table's parts come in any order.
   void Finish() {
-    if (context_.options.method != VerifyMethod::kServer) return;
+    if (context_.options.method != VerifyMethod::kServer && is_full()) return;
     for (TableResult& result : *results_) {
       std::sort(result.findings.begin(), result.findings.end(),
                 [](const Finding& a, const Finding& b) { return a.owner_key < b.owner_key; });
-      if (result.failure.ok() && context_.options.prober == nullptr) result.failure = CheckBalance(result);
+      if (result.failure.ok() && is_full() && context_.options.prober == nullptr) result.failure = CheckBalance(result);
     }
   }
 
@@ -175,6 +203,7 @@ class Workers {
   std::deque<TableState> states_;  // of each table
   std::vector<Unit> units_;
   std::atomic<std::size_t> next_{0};
+  std::atomic<std::size_t> current_{0};  // a table that is worked on
   std::atomic<bool> failed_{false};
   std::mutex mutex_;  // guards what follows, and the results
   std::condition_variable finished_;

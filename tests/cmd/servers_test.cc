@@ -93,6 +93,22 @@ TEST_F(CommandsTest, AWholeSmallMove) {
     EXPECT_THAT(refused.err, AllOf(HasSubstr("other routing rules"), HasSubstr("start with empty shards"))) << command;
   }
 
+  EXPECT_EQ(RunJson({"verify", "--mode", "incremental"}, 0)["coverage"]["changes_read"], 0);
+  EXPECT_EQ(RunJson({"verify", "--mode", "sample", "--sample", "50%", "--seed", "3"}, 0)["coverage"]["seed"], 3);
+  const Output stopped = RunProgram(
+      {"verify", "-c", JobPath(), "--max-rows-per-second", "1", "--max-load", "1000", "--max-duration", "2s"});
+  EXPECT_EQ(stopped.exit_code, 5) << stopped.err;
+  EXPECT_THAT(stopped.err, HasSubstr("--resume goes on there"));
+  const Json resumed = RunJson({"verify", "--resume"}, 0);
+  EXPECT_EQ(resumed["rows_compared"], kKept);
+  EXPECT_THAT(resumed["notes"].dump(), HasSubstr("compared by earlier attempts"));
+  Running continuous({"verify", "-c", JobPath(), "--json", "--continuous", "--pause", "1s"});
+  EXPECT_TRUE(continuous.WaitForOutput(R"("mode":"incremental")", seconds(30)));
+  continuous.Signal(SIGTERM);
+  const Output passes = continuous.Wait();
+  EXPECT_EQ(passes.exit_code, 0) << passes.err;
+  EXPECT_EQ(Json::parse(passes.out.substr(0, passes.out.find('\n')))["clean"], true);
+
   OnShard(1, "UPDATE message SET body = CONCAT(body, 'x') ORDER BY owner_table, owner_key LIMIT 1");
   const Json spoiled = RunJson({"verify"}, 1);
   EXPECT_EQ(spoiled["findings_total"], 1);

@@ -21,7 +21,7 @@ std::vector<std::string> Left(const OwnerPart& part, const std::vector<KeyRange>
   return texts;
 }
 
-OwnerPart Between(const std::string& after, const std::string& upto) {
+OwnerPart PartBetween(const std::string& after, const std::string& upto) {
   OwnerPart part;
   part.after = after;
   part.upto = upto;
@@ -35,10 +35,10 @@ TEST(KeyRanges, WhatIsLeftOfAPart) {
   EXPECT_THAT(Left(all, {{"", "c"}}), ElementsAre("c..*"));
   EXPECT_THAT(Left(all, {{"c", std::nullopt}}), ElementsAre("..c"));
   EXPECT_THAT(Left(all, {{"e", "g"}, {"b", "c"}}), ElementsAre("..b", "c..e", "g..*"));
-  EXPECT_THAT(Left(Between("b", "f"), {{"", "b"}, {"f", std::nullopt}}), ElementsAre("b..f"));
-  EXPECT_THAT(Left(Between("b", "f"), {{"a", "d"}, {"c", "e"}}), ElementsAre("e..f"));
-  EXPECT_THAT(Left(Between("b", "f"), {{"a", "z"}}), IsEmpty());
-  EXPECT_THAT(Left(Between("b", "f"), {{"b", "f"}}), IsEmpty());
+  EXPECT_THAT(Left(PartBetween("b", "f"), {{"", "b"}, {"f", std::nullopt}}), ElementsAre("b..f"));
+  EXPECT_THAT(Left(PartBetween("b", "f"), {{"a", "d"}, {"c", "e"}}), ElementsAre("e..f"));
+  EXPECT_THAT(Left(PartBetween("b", "f"), {{"a", "z"}}), IsEmpty());
+  EXPECT_THAT(Left(PartBetween("b", "f"), {{"b", "f"}}), IsEmpty());
 }
 
 TEST(KeyRanges, EachKeyIsInExactlyOneOfSettledAndLeft) {

@@ -290,5 +290,59 @@ TEST_F(ResumeTest, TheLedgerFailsInThePass_TheReportStandsAndSaysSo) {
   EXPECT_EQ(report.exit_code(), 1);
 }
 
+TEST_F(ResumeTest, TheTimeIsOver_StoppedAtAPart_GoneOnWithToTheEnd) {
+  const std::vector<std::string> planted = Plant();
+  OpenLedger();
+  options_.ledger = ledger_.get();
+  options_.resume = true;
+  options_.pace.rows_per_second_max = 1000;
+  bool ended = false;
+  int passes = 0;
+  VerifyReport report;
+  while (!ended && ++passes < 50) {
+    options_.pace.until = std::chrono::steady_clock::now() + std::chrono::milliseconds(passes * 300);
+    const auto result = RunVerify(config_, options_);
+    ended = result.ok();
+    if (ended) report = *result;
+    if (ended) break;
+    ASSERT_EQ(result.status().code(), Code::kStopped) << result.status().message();
+    EXPECT_THAT(result.status().message(), HasSubstr("--resume goes on there"));
+  }
+  EXPECT_GT(passes, 1);
+  EXPECT_THAT(Listed(report), UnorderedElementsAreArray(planted));
+  ExpectNothingTwice();
+}
+
+TEST_F(ResumeTest, RowsPerSecondAreKept) {
+  OpenLedger();
+  for (const VerifyMethod method : {VerifyMethod::kServer, VerifyMethod::kClient}) {
+    options_.method = method;
+    options_.pace.rows_per_second_max = kKept / 2;
+    const VerifyReport report = Verified();
+    EXPECT_TRUE(report.clean());
+    EXPECT_GE(report.seconds, 1.0);  // the rows of the last part are not waited for
+  }
+}
+
+TEST_F(ResumeTest, BusyServersAreWaitedFor) {
+  std::atomic<bool> stop{false};
+  options_.stop = &stop;
+  options_.pace.threads_running_max = 1;
+  // Two sessions that run something, on top of our own.
+  const mysql::Endpoint& endpoint = live::Get("legacy_mysql").endpoint();
+  std::vector<std::thread> load;
+  for (int i = 0; i < 3; ++i) load.emplace_back([&] { live::SqlOn(endpoint, "SELECT SLEEP(3)"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  options_.pace.until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
+  const auto report = RunVerify(config_, options_);
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.status().code(), Code::kStopped);
+  EXPECT_THAT(report.status().message(), HasSubstr(": 0 rows were compared"));
+  for (std::thread& thread : load) thread.join();
+  options_.pace.until.reset();
+  options_.pace.threads_running_max = 100;
+  EXPECT_TRUE(Verified().clean());
+}
+
 }  // namespace
 }  // namespace shardlift::verify::testing
