@@ -49,6 +49,13 @@ std::vector<std::string> NextSteps(const VerifyReport& report) {
         "else the shards were changed by something other than migrate: do not cut over before each "
         "finding is explained");
   }
+  if (report.HasBeyond(BeyondState::kNotMade)) {
+    steps.emplace_back("a check beyond rows could not be made: remove the reason that is given with it");
+  }
+  if (report.HasBeyond(BeyondState::kFindings)) {
+    steps.emplace_back(
+        "checks beyond rows found something: rows are made right by repair, derived tables by store rebuild");
+  }
   if (report.clean()) {
     steps.emplace_back("keep the writes to the legacy tables stopped and point the applications at the shards");
   }
@@ -72,6 +79,33 @@ std::string FindingText(const Finding& finding) {
   if (!finding.columns.empty()) line += fmt::format(", columns {}", fmt::join(finding.columns, ", "));
   if (!finding.dead_letter.empty()) line += fmt::format(", dead letter: {}", finding.dead_letter);
   return line + "\n";
+}
+
+Json BeyondJson(const VerifyReport& report) {
+  Json out = Json::array();
+  for (const BeyondCheck& check : report.beyond) {
+    out.push_back({{"check", check.name},
+                   {"state", std::string(BeyondStateName(check.state))},
+                   {"looked_at", check.looked_at},
+                   {"findings", check.findings},
+                   {"listed", check.listed},
+                   {"reason", check.reason}});
+  }
+  return out;
+}
+
+std::string BeyondText(const VerifyReport& report) {
+  std::string text = report.beyond.empty() ? "" : "beyond rows:\n";
+  for (const BeyondCheck& check : report.beyond) {
+    text += fmt::format("  {:<14} {}", check.name, BeyondStateName(check.state));
+    if (check.findings > 0) text += fmt::format(", {}", check.findings);
+    if (!check.reason.empty()) text += ": " + check.reason;
+    text += "\n";
+    for (std::size_t i = 0; i < check.listed.size() && i < kFindingsInText; ++i)
+      text += "    " + check.listed[i] + "\n";
+    if (check.findings > kFindingsInText) text += fmt::format("    ... {} in all\n", check.findings);
+  }
+  return text;
 }
 
 std::string DigestText(const VerifyReport& report) {
@@ -120,6 +154,7 @@ std::string ReportJson(const VerifyReport& report) {
                         {"kept", b.kept},
                         {"left_behind", b.left_behind},
                         {"equal", b.equal},
+                        {"findings", b.findings},
                         {"dead_letters", b.dead_letters}});
   }
   Json not_verified = Json::array();
@@ -139,6 +174,7 @@ std::string ReportJson(const VerifyReport& report) {
            {"per_shard", shards},
            {"per_mapping", mappings},
            {"not_verified", not_verified},
+           {"beyond_rows", BeyondJson(report)},
            {"notes", report.notes},
            {"seconds", report.seconds},
            {"next_steps", NextSteps(report)}};
@@ -169,11 +205,15 @@ std::string ReportText(const VerifyReport& report) {
   for (const NotVerified& n : report.not_verified) {
     text += fmt::format("not verified: {} {}: {}\n", n.source, n.table, n.reason);
   }
+  text += BeyondText(report);
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
-  if (!report.not_verified.empty()) {
+  if (!report.not_verified.empty() || report.HasBeyond(BeyondState::kNotMade)) {
     text += "result: NOT VERIFIED\n";
   } else if (report.clean()) {
     text += "result: clean, every row is in its place and equal\n";
+  } else if (report.HasBeyond(BeyondState::kFindings)) {
+    text += fmt::format("result: {} findings, {} open dead letters, and findings beyond rows\n",
+                        report.findings_total(), report.dead_letters);
   } else {
     text += fmt::format("result: {} findings, {} open dead letters\n", report.findings_total(), report.dead_letters);
   }

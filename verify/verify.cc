@@ -11,6 +11,7 @@
 #include "job/routing.h"
 #include "mysql/position.h"
 #include "store/router.h"
+#include "verify/beyond.h"
 #include "verify/shard_totals.h"
 #include "verify/table_check.h"
 #include "verify/workers.h"
@@ -131,6 +132,7 @@ class Reporter {
       balance.kept += result->source_rows_kept;
       balance.left_behind += result->source_rows_total - result->source_rows_kept;
       balance.equal += result->counts.equal;
+      balance.findings += result->counts.findings_with_source;
       const auto letters = totals_.dead_letters.find(OwnerTable(mapping.origin, table.ordinal));
       if (letters != totals_.dead_letters.end()) balance.dead_letters += letters->second;
     }
@@ -171,7 +173,17 @@ std::uint64_t VerifyReport::findings_total() const {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
 
+bool VerifyReport::HasBeyond(BeyondState state) const {
+  return std::any_of(beyond.begin(), beyond.end(), [&](const BeyondCheck& check) { return check.state == state; });
+}
+
+bool VerifyReport::clean() const {
+  return findings_total() == 0 && dead_letters == 0 && not_verified.empty() && !HasBeyond(BeyondState::kFindings) &&
+         !HasBeyond(BeyondState::kNotMade);
+}
+
 int VerifyReport::exit_code() const {
+  if (HasBeyond(BeyondState::kNotMade)) return base::ExitCodeOf(Status(Code::kRefused, "a check could not be made"));
   if (!not_verified.empty()) return base::ExitCodeOf(Status(Code::kRefused, "tables not verified"));
   return clean() ? 0 : base::ExitCodeOf(Status(Code::kFindings, "findings"));
 }
@@ -198,6 +210,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   reporter.AddShards(&report);
   SL_TRY(AddUnknownOwners(config, catalog, totals, options.findings_max, &report));
   SL_TRY(NameDeadLetters(config, &report));
+  if (options.beyond) SL_TRY(CheckBeyondRows({config, catalog, router, options}, &report));
   NoteSourceChanges(config, before, &report);
   if (!router.rules().has_sql()) report.notes.emplace_back(kClientBuckets);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();

@@ -18,12 +18,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
 #include "job/config.h"
+#include "verify/beyond_result.h"
 
 namespace shardlift::verify {
 
@@ -64,6 +66,7 @@ struct MappingBalance {
   std::uint64_t kept = 0;         // = equal + findings with a source row
   std::uint64_t left_behind = 0;  // by `where`
   std::uint64_t equal = 0;
+  std::uint64_t findings = 0;      // with a source row; those of rows that are set aside are among them
   std::uint64_t dead_letters = 0;  // open ones
 };
 
@@ -91,11 +94,13 @@ struct VerifyReport {
   std::vector<MappingBalance> per_mapping;
   std::vector<NotVerified> not_verified;  // tables for which the verdict is open; never empty-handed "clean"
   std::vector<std::string> notes;         // what weakens the claim: "source legacy1 was written to during the pass"
+  std::vector<BeyondCheck> beyond;        // of the checks that were asked for, or left out
   double seconds = 0;
 
   std::uint64_t findings_total() const;
-  bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty(); }
-  // 0 clean, 1 findings or dead letters, 4 when a table could not be compared.
+  bool HasBeyond(BeyondState state) const;
+  bool clean() const;
+  // 0 clean, 1 findings or dead letters, 4 when something could not be compared.
   int exit_code() const;
 };
 
@@ -110,6 +115,8 @@ struct VerifyOptions {
   // Gets every finding, those beyond findings_max too, and those of a table that had to be compared again twice. Called
   // from several threads, and not for rows of no table of this job.
   std::function<void(const Finding&)> on_finding;
+  bool beyond = false;                      // the checks beyond rows, too
+  std::set<std::string> beyond_left_out{};  // names of those that are not made
   bool progress = true;                     // to stderr
   const std::atomic<bool>* stop = nullptr;  // set by a signal handler; ends with kStopped
 };
