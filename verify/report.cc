@@ -56,6 +56,9 @@ std::vector<std::string> NextSteps(const VerifyReport& report) {
     steps.emplace_back(
         "checks beyond rows found something: rows are made right by repair, derived tables by store rebuild");
   }
+  if (report.certificate && !report.certificate->issued) {
+    steps.emplace_back("the certificate was refused: remove each reason that is named, then run verify again");
+  }
   if (report.clean()) {
     steps.emplace_back("keep the writes to the legacy tables stopped and point the applications at the shards");
   }
@@ -105,6 +108,27 @@ std::string BeyondText(const VerifyReport& report) {
       text += "    " + check.listed[i] + "\n";
     if (check.findings > kFindingsInText) text += fmt::format("    ... {} in all\n", check.findings);
   }
+  return text;
+}
+
+Json CertificateJson(const CertificateOutcome& certificate) {
+  Json out{{"issued", certificate.issued}, {"file", certificate.path}};
+  if (certificate.issued) {
+    out["sha256"] = certificate.sha256;
+    out["key_fingerprint"] = certificate.key_fingerprint;
+  } else {
+    out["refused"] = certificate.refused;
+  }
+  return out;
+}
+
+std::string CertificateLines(const CertificateOutcome& certificate) {
+  if (certificate.issued) {
+    return fmt::format("certificate: {}, SHA-256 {}, signed by key {}\n", certificate.path, certificate.sha256,
+                       certificate.key_fingerprint);
+  }
+  std::string text = "certificate: REFUSED\n";
+  for (const std::string& reason : certificate.refused) text += "  " + reason + "\n";
   return text;
 }
 
@@ -184,6 +208,7 @@ std::string ReportJson(const VerifyReport& report) {
                       {"rows_by_rows", report.digests.rows_by_rows},
                       {"rows_json_by_rows", report.digests.rows_json_by_rows}};
   }
+  if (report.certificate) out["certificate"] = CertificateJson(*report.certificate);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -217,7 +242,8 @@ std::string ReportText(const VerifyReport& report) {
   } else {
     text += fmt::format("result: {} findings, {} open dead letters\n", report.findings_total(), report.dead_letters);
   }
-  text += std::string(kClaim) + "\n";
+  if (report.certificate) text += CertificateLines(*report.certificate);
+  if (!report.certificate || !report.certificate->issued) text += std::string(kClaim) + "\n";
   for (const std::string& step : NextSteps(report)) text += "next: " + step + "\n";
   return text;
 }

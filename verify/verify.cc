@@ -185,6 +185,7 @@ bool VerifyReport::clean() const {
 int VerifyReport::exit_code() const {
   if (HasBeyond(BeyondState::kNotMade)) return base::ExitCodeOf(Status(Code::kRefused, "a check could not be made"));
   if (!not_verified.empty()) return base::ExitCodeOf(Status(Code::kRefused, "tables not verified"));
+  if (certificate && !certificate->issued) return base::ExitCodeOf(Status(Code::kRefused, "certificate refused"));
   return clean() ? 0 : base::ExitCodeOf(Status(Code::kFindings, "findings"));
 }
 

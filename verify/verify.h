@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -82,6 +83,15 @@ struct NotVerified {
   std::string reason;
 };
 
+// What became of the certificate that was asked for (verify/certificate.h).
+struct CertificateOutcome {
+  bool issued = false;
+  std::string path;
+  std::string sha256;                // of the file
+  std::string key_fingerprint;       // of the key that signed it
+  std::vector<std::string> refused;  // every reason why there is none
+};
+
 struct VerifyReport {
   VerifyMethod method = VerifyMethod::kServer;
   DigestCounts digests;             // of the server method
@@ -95,12 +105,13 @@ struct VerifyReport {
   std::vector<NotVerified> not_verified;  // tables for which the verdict is open; never empty-handed "clean"
   std::vector<std::string> notes;         // what weakens the claim: "source legacy1 was written to during the pass"
   std::vector<BeyondCheck> beyond;        // of the checks that were asked for, or left out
+  std::optional<CertificateOutcome> certificate;
   double seconds = 0;
 
   std::uint64_t findings_total() const;
   bool HasBeyond(BeyondState state) const;
   bool clean() const;
-  // 0 clean, 1 findings or dead letters, 4 when something could not be compared.
+  // 0 clean, 1 findings or dead letters, 4 when something could not be compared or the certificate was refused.
   int exit_code() const;
 };
 
