@@ -52,7 +52,7 @@ std::string KeySql(const mysql::TableSchema& schema, const mysql::UniqueKey& key
 bool HoldsPlace(const mysql::TableSchema& schema, const mysql::UniqueKey& key) {
   return std::any_of(key.columns.begin(), key.columns.end(), [&](std::size_t index) {
     const std::string& name = schema.columns[index].name;
-    return name == "bucket" || name.starts_with("owner_");
+    return name == "bucket" || name == "owner_origin" || name == "owner_table" || name == "owner_key";
   });
 }
 
