@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "cmd/certify.h"
 #include "cmd/commands.h"
 #include "cmd/support.h"
 #include "job/config.h"
@@ -20,6 +22,8 @@ struct VerifyFlags {
   std::size_t findings_max = verify::VerifyOptions().findings_max;
   std::uint32_t threads = verify::VerifyOptions().threads;
   std::string method{verify::VerifyMethodName(verify::VerifyOptions().method)};
+  std::vector<std::string> skipped;
+  CertifyFlags certify;
 };
 
 base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
@@ -27,13 +31,19 @@ base::Result<verify::VerifyReport> RunFlags(const VerifyFlags& flags) {
   options.findings_max = flags.findings_max;
   options.threads = flags.threads;
   options.method = flags.method == "client" ? verify::VerifyMethod::kClient : verify::VerifyMethod::kServer;
+  options.beyond = true;
+  options.beyond_left_out.insert(flags.skipped.begin(), flags.skipped.end());
   options.stop = InstallStopSignals();
   SL_ASSIGN(const job::JobConfig config, job::LoadJobConfig(flags.job_path));
-  if (flags.findings_path.empty()) return verify::RunVerify(config, options);
-  SL_ASSIGN(const auto file, verify::FindingsWriter::Open(flags.findings_path, config));
-  options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
+  SL_ASSIGN(const auto certifier, Certifier::Begin(config, flags.certify));
+  std::unique_ptr<verify::FindingsWriter> file;
+  if (!flags.findings_path.empty()) {
+    SL_ASSIGN(file, verify::FindingsWriter::Open(flags.findings_path, config));
+    options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
+  }
   SL_ASSIGN(verify::VerifyReport report, verify::RunVerify(config, options));
-  SL_TRY(file->Finish(report));
+  if (file != nullptr) SL_TRY(file->Finish(report));
+  if (certifier != nullptr) SL_TRY(certifier->End(options, &report));
   return report;
 }
 
@@ -68,6 +78,12 @@ void AddVerify(CLI::App& app, int* exit_code) {
       ->check(CLI::IsMember({"server", "client"}))
       ->type_name("METHOD")
       ->capture_default_str();
+  std::vector<std::string> checks = verify::BeyondCheckNames();
+  checks.pop_back();  // the balance costs nothing
+  sub->add_option("--skip", flags->skipped, "Leave out this check beyond rows; may be given again")
+      ->check(CLI::IsMember(checks))
+      ->type_name("CHECK");
+  AddCertifyFlags(sub, &flags->certify);
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }
 
