@@ -15,6 +15,7 @@ void AddSchema(CLI::App& app, int* exit_code);
 void AddStore(CLI::App& app, int* exit_code);
 void AddMigrate(CLI::App& app, int* exit_code);
 void AddVerify(CLI::App& app, int* exit_code);
+void AddCertificate(CLI::App& app, int* exit_code);
 void AddRepair(CLI::App& app, int* exit_code);
 void AddDeadLetter(CLI::App& app, int* exit_code);
 void AddBinlog(CLI::App& app, int* exit_code);

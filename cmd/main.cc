@@ -70,6 +70,7 @@ int Run(int argc, char** argv) {
   AddStore(app, &exit_code);
   AddMigrate(app, &exit_code);
   AddVerify(app, &exit_code);
+  AddCertificate(app, &exit_code);
   AddRepair(app, &exit_code);
   AddDeadLetter(app, &exit_code);
   AddRoute(app, &exit_code);

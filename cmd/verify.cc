@@ -12,7 +12,9 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cmd/certify.h"
 #include "cmd/commands.h"
 #include "cmd/support.h"
 #include "cmd/verify_continuous.h"
@@ -48,6 +50,8 @@ struct VerifyFlags {
   std::string method{verify::VerifyMethodName(verify::VerifyOptions().method)};
   bool live = false;
   bool takeover = false;
+  std::vector<std::string> skipped;
+  CertifyFlags certify;
 };
 
 // "5%" or "0.5%".
@@ -100,11 +104,15 @@ base::Result<std::unique_ptr<job::Ledger>> OpenLedger(const VerifyFlags& flags, 
 
 base::Result<verify::VerifyReport> RunPass(const VerifyFlags& flags, const job::JobConfig& config,
                                            verify::VerifyOptions options) {
-  if (flags.findings_path.empty()) return verify::RunVerify(config, options);
-  SL_ASSIGN(const auto file, verify::FindingsWriter::Open(flags.findings_path, config));
-  options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
+  SL_ASSIGN(const auto certifier, Certifier::Begin(config, flags.certify));
+  std::unique_ptr<verify::FindingsWriter> file;
+  if (!flags.findings_path.empty()) {
+    SL_ASSIGN(file, verify::FindingsWriter::Open(flags.findings_path, config));
+    options.on_finding = [&](const verify::Finding& finding) { file->Add(finding); };
+  }
   SL_ASSIGN(verify::VerifyReport report, verify::RunVerify(config, options));
-  SL_TRY(file->Finish(report));
+  if (file != nullptr) SL_TRY(file->Finish(report));
+  if (certifier != nullptr) SL_TRY(certifier->End(options, &report));
   return report;
 }
 
@@ -121,6 +129,14 @@ base::Result<verify::VerifyOptions> OptionsOf(const VerifyFlags& flags) {
     return base::Status(base::Code::kUsage,
                         "--plan scan is for full passes of --method server, without --live, --resume and --continuous");
   }
+  if (flags.certify.wanted() &&
+      (flags.live || flags.resume || flags.continuous || options.mode != verify::VerifyMode::kFull)) {
+    return base::Status(base::Code::kUsage,
+                        "--certificate is for a full pass from its beginning: leave --live, --resume, --continuous and "
+                        "--mode out");
+  }
+  options.beyond = !flags.live && options.mode == verify::VerifyMode::kFull;
+  options.beyond_left_out.insert(flags.skipped.begin(), flags.skipped.end());
   if (flags.live && (flags.continuous || options.mode == verify::VerifyMode::kIncremental)) {
     return base::Status(base::Code::kUsage, "--live goes with --mode full and sample, and not with --continuous");
   }
@@ -154,6 +170,7 @@ base::Result<int> RunFlags(const VerifyFlags& flags) {
     SL_ASSIGN(continuous.full_every, ParseDuration(flags.full_every));
     return RunContinuously(continuous, *ledger, [&](verify::VerifyMode mode) {
       options.mode = mode;
+      options.beyond = mode == verify::VerifyMode::kFull;
       options.resume = flags.resume && mode == verify::VerifyMode::kFull;
       return RunPass(flags, config, options);
     });
@@ -260,6 +277,12 @@ void AddVerify(CLI::App& app, int* exit_code) {
   AddModes(sub, flags.get());
   AddPace(sub, flags.get());
   AddLedger(sub, flags.get());
+  std::vector<std::string> checks = verify::BeyondCheckNames();
+  checks.pop_back();  // the balance costs nothing
+  sub->add_option("--skip", flags->skipped, "Leave out this check beyond rows; may be given again")
+      ->check(CLI::IsMember(checks))
+      ->type_name("CHECK");
+  AddCertifyFlags(sub, &flags->certify);
   sub->callback([flags, exit_code] { *exit_code = RunCommand(*flags); });
 }
 

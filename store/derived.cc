@@ -118,14 +118,20 @@ Status RebuildRange(mysql::Session& session, std::string_view table, const Defin
   return base::Ok();
 }
 
-// Both sides as one list: what stands in it once is on one side only.
+// Both sides as one list: what stands in it once is on one side only. `side` is 0 for what should be there.
+std::string OneSidedSql(std::string_view table, const Definition& definition, const Range& range,
+                        std::string_view further) {
+  return fmt::format(
+      "SELECT MIN(side) AS side{4} FROM (SELECT {0}, 1 AS side FROM {1} WHERE {2} UNION ALL SELECT f.*, 0 FROM ({3}) "
+      "f) "
+      "b GROUP BY {0} HAVING COUNT(*) <> 2",
+      definition.columns, mysql::QuoteIdentifier(table), range.Condition(), RowsSql(definition, range), further);
+}
+
 Status CheckRange(mysql::Session& session, std::string_view table, const Definition& definition, const Range& range,
                   DerivedCheck* check) {
-  const std::string sql = fmt::format(
-      "SELECT SUM(side = 0), SUM(side = 1) FROM (SELECT MIN(side) AS side FROM (SELECT {0}, 1 AS side FROM {1} WHERE "
-      "{2} "
-      "UNION ALL SELECT f.*, 0 FROM ({3}) f) b GROUP BY {0} HAVING COUNT(*) <> 2) d",
-      definition.columns, mysql::QuoteIdentifier(table), range.Condition(), RowsSql(definition, range));
+  const std::string sql =
+      fmt::format("SELECT SUM(side = 0), SUM(side = 1) FROM ({}) d", OneSidedSql(table, definition, range, ""));
   SL_ASSIGN(const mysql::Rows rows, session.Query(sql, fmt::format("check {}", table)));
   SL_ASSIGN(const std::uint64_t missing, ToNumber(rows.rows[0][0]));
   SL_ASSIGN(const std::uint64_t extra, ToNumber(rows.rows[0][1]));
@@ -157,6 +163,29 @@ Result<DerivedCheck> CheckDerived(mysql::Session& session, std::string_view tabl
   DerivedCheck check;
   SL_TRY(ForEachRange([&](const Range& range) { return CheckRange(session, table, definition, range, &check); }));
   return check;
+}
+
+Result<std::vector<DerivedDifference>> ListDerivedDifferences(mysql::Session& session, std::string_view table,
+                                                              std::string_view salt, std::size_t rows_max) {
+  const Definition definition = DefinitionOf(table);
+  const bool of_client = table == "message_dedup";
+  const std::string named = fmt::format(
+      ", bucket, LEFT(SHA2(CONCAT('{}:', account_type, ':', LENGTH(account_key), ':', account_key, {}), 256), 32) AS "
+      "hash",
+      salt, of_client ? "client_id" : "conversation");
+  std::vector<DerivedDifference> found;
+  SL_TRY(ForEachRange([&](const Range& range) -> Status {
+    if (found.size() >= rows_max) return base::Ok();
+    const std::string sql =
+        fmt::format("{} LIMIT {}", OneSidedSql(table, definition, range, named), rows_max - found.size());
+    SL_ASSIGN(const mysql::Rows rows, session.Query(sql, fmt::format("list differences of {}", table)));
+    for (const auto& row : rows.rows) {
+      found.push_back(
+          {row[0] == "0", row[1].value_or(""), of_client ? "client id" : "conversation", row[2].value_or("")});
+    }
+    return base::Ok();
+  }));
+  return found;
 }
 
 }  // namespace shardlift::store

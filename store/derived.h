@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 
@@ -37,5 +38,17 @@ struct DerivedCheck {
   bool clean() const { return missing == 0 && extra == 0; }
 };
 base::Result<DerivedCheck> CheckDerived(mysql::Session& session, std::string_view table);
+
+// A row that is on one side only, named without what is in it.
+struct DerivedDifference {
+  bool missing = false;
+  std::string bucket;
+  std::string what;  // "conversation" or "client id"
+  std::string hash;  // 32 hex digits of SHA-256 over "SALT:", account type, ":", length of the account key, ":", the
+                     // account key and the conversation or client id
+};
+// The first `rows_max` of what CheckDerived counts.
+base::Result<std::vector<DerivedDifference>> ListDerivedDifferences(mysql::Session& session, std::string_view table,
+                                                                    std::string_view salt, std::size_t rows_max);
 
 }  // namespace shardlift::store

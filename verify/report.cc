@@ -138,6 +138,16 @@ std::vector<std::string> NextSteps(const VerifyReport& report) {
         "else the shards were changed by something other than migrate: do not cut over before each "
         "finding is explained");
   }
+  if (report.HasBeyond(BeyondState::kNotMade)) {
+    steps.emplace_back("a check beyond rows could not be made: remove the reason that is given with it");
+  }
+  if (report.HasBeyond(BeyondState::kFindings)) {
+    steps.emplace_back(
+        "checks beyond rows found something: rows are made right by repair, derived tables by store rebuild");
+  }
+  if (report.certificate && !report.certificate->issued) {
+    steps.emplace_back("the certificate was refused: remove each reason that is named, then run verify again");
+  }
   if (report.clean() && report.is_partial()) {
     steps.emplace_back("before the cut-over: stop the writes, let migrate catch up and run a full pass");
   } else if (report.clean()) {
@@ -177,6 +187,54 @@ std::string LiveText(const VerifyReport& report) {
     text += fmt::format("  not verified {} {} {}: {}\n", row.source, row.table, KeyOf(row.key_text, row.owner_key),
                         row.reason);
   }
+  return text;
+}
+
+Json BeyondJson(const VerifyReport& report) {
+  Json out = Json::array();
+  for (const BeyondCheck& check : report.beyond) {
+    out.push_back({{"check", check.name},
+                   {"state", std::string(BeyondStateName(check.state))},
+                   {"looked_at", check.looked_at},
+                   {"findings", check.findings},
+                   {"listed", check.listed},
+                   {"reason", check.reason}});
+  }
+  return out;
+}
+
+std::string BeyondText(const VerifyReport& report) {
+  std::string text = report.beyond.empty() ? "" : "beyond rows:\n";
+  for (const BeyondCheck& check : report.beyond) {
+    text += fmt::format("  {:<14} {}", check.name, BeyondStateName(check.state));
+    if (check.findings > 0) text += fmt::format(", {}", check.findings);
+    if (!check.reason.empty()) text += ": " + check.reason;
+    text += "\n";
+    for (std::size_t i = 0; i < check.listed.size() && i < kFindingsInText; ++i)
+      text += "    " + check.listed[i] + "\n";
+    if (check.findings > kFindingsInText) text += fmt::format("    ... {} in all\n", check.findings);
+  }
+  return text;
+}
+
+Json CertificateJson(const CertificateOutcome& certificate) {
+  Json out{{"issued", certificate.issued}, {"file", certificate.path}};
+  if (certificate.issued) {
+    out["sha256"] = certificate.sha256;
+    out["key_fingerprint"] = certificate.key_fingerprint;
+  } else {
+    out["refused"] = certificate.refused;
+  }
+  return out;
+}
+
+std::string CertificateLines(const CertificateOutcome& certificate) {
+  if (certificate.issued) {
+    return fmt::format("certificate: {}, SHA-256 {}, signed by key {}\n", certificate.path, certificate.sha256,
+                       certificate.key_fingerprint);
+  }
+  std::string text = "certificate: REFUSED\n";
+  for (const std::string& reason : certificate.refused) text += "  " + reason + "\n";
   return text;
 }
 
@@ -227,6 +285,7 @@ std::string ReportJson(const VerifyReport& report) {
                         {"kept", b.kept},
                         {"left_behind", b.left_behind},
                         {"equal", b.equal},
+                        {"findings", b.findings},
                         {"dead_letters", b.dead_letters}});
   }
   Json not_verified = Json::array();
@@ -249,6 +308,7 @@ std::string ReportJson(const VerifyReport& report) {
            {"per_shard", shards},
            {"per_mapping", mappings},
            {"not_verified", not_verified},
+           {"beyond_rows", BeyondJson(report)},
            {"notes", report.notes},
            {"seconds", report.seconds},
            {"next_steps", NextSteps(report)}};
@@ -260,6 +320,7 @@ std::string ReportJson(const VerifyReport& report) {
                       {"rows_json_by_rows", report.digests.rows_json_by_rows}};
   }
   if (report.is_partial()) out["coverage"] = CoverageJson(report);
+  if (report.certificate) out["certificate"] = CertificateJson(*report.certificate);
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -283,18 +344,23 @@ std::string ReportText(const VerifyReport& report) {
   for (const NotVerified& n : report.not_verified) {
     text += fmt::format("not verified: {} {}: {}\n", n.source, n.table, n.reason);
   }
+  text += BeyondText(report);
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
-  const bool only_open = report.live.open > 0 && report.findings_total() + report.dead_letters == 0;
-  if (!report.not_verified.empty() || only_open) {
+  const bool has_findings =
+      report.findings_total() + report.dead_letters > 0 || report.HasBeyond(BeyondState::kFindings);
+  if (!report.not_verified.empty() || report.HasBeyond(BeyondState::kNotMade) ||
+      (report.live.open > 0 && !has_findings)) {
     text += "result: NOT VERIFIED\n";
   } else if (report.clean()) {
     text += report.is_live        ? "result: clean, every row that was compared was right when it was looked at\n"
             : report.is_partial() ? "result: clean, every row that was looked at is in its place and equal\n"
                                   : "result: clean, every row is in its place and equal\n";
   } else {
-    text += fmt::format("result: {} findings, {} open dead letters\n", report.findings_total(), report.dead_letters);
+    text += fmt::format("result: {} findings, {} open dead letters{}\n", report.findings_total(), report.dead_letters,
+                        report.HasBeyond(BeyondState::kFindings) ? ", and findings beyond rows" : "");
   }
-  text += std::string(ClaimOf(report)) + "\n";
+  if (report.certificate) text += CertificateLines(*report.certificate);
+  if (!report.certificate || !report.certificate->issued) text += std::string(ClaimOf(report)) + "\n";
   for (const std::string& step : NextSteps(report)) text += "next: " + step + "\n";
   return text;
 }

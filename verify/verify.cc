@@ -14,6 +14,7 @@
 #include "mysql/position.h"
 #include "store/router.h"
 #include "verify/base_pass.h"
+#include "verify/beyond.h"
 #include "verify/pace.h"
 #include "verify/pass_log.h"
 #include "verify/prober.h"
@@ -147,6 +148,7 @@ class Reporter {
       balance.kept += result->source_rows_kept;
       balance.left_behind += result->source_rows_total - result->source_rows_kept;
       balance.equal += result->counts.equal;
+      balance.findings += result->counts.findings_with_source;
       const auto letters = totals_.dead_letters.find(OwnerTable(mapping.origin, table.ordinal));
       if (letters != totals_.dead_letters.end()) balance.dead_letters += letters->second;
     }
@@ -244,10 +246,22 @@ void LiveCounts::Add(LiveCounts other, std::size_t listed_max) {
   }
 }
 
+bool VerifyReport::HasBeyond(BeyondState state) const {
+  return std::any_of(beyond.begin(), beyond.end(), [&](const BeyondCheck& check) { return check.state == state; });
+}
+
+bool VerifyReport::clean() const {
+  return findings_total() == 0 && dead_letters == 0 && not_verified.empty() && live.open == 0 &&
+         !HasBeyond(BeyondState::kFindings) && !HasBeyond(BeyondState::kNotMade);
+}
+
 int VerifyReport::exit_code() const {
   const int not_done = base::ExitCodeOf(Status(Code::kRefused, "not verified"));
-  if (!not_verified.empty()) return not_done;
-  if (findings_total() + dead_letters > 0) return base::ExitCodeOf(Status(Code::kFindings, "findings"));
+  if (!not_verified.empty() || HasBeyond(BeyondState::kNotMade)) return not_done;
+  if (certificate && !certificate->issued) return not_done;
+  if (findings_total() + dead_letters > 0 || HasBeyond(BeyondState::kFindings)) {
+    return base::ExitCodeOf(Status(Code::kFindings, "findings"));
+  }
   return clean() ? 0 : not_done;
 }
 
@@ -320,6 +334,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   reporter.AddShards(&report);
   SL_TRY(AddUnknownOwners(config, catalog, totals, options.findings_max, &report));
   SL_TRY(NameDeadLetters(config, &report));
+  if (options.beyond) SL_TRY(CheckBeyondRows({config, catalog, router, options}, &report));
   if (!report.is_live) NoteSourceChanges(config, before, &report);
   if (!router.rules().has_sql()) report.notes.emplace_back(kClientBuckets);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();

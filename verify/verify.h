@@ -21,12 +21,14 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
 #include "job/config.h"
+#include "verify/beyond_result.h"
 
 namespace shardlift::job {
 class Ledger;
@@ -76,6 +78,7 @@ struct MappingBalance {
   std::uint64_t kept = 0;         // = equal + findings with a source row
   std::uint64_t left_behind = 0;  // by `where`
   std::uint64_t equal = 0;
+  std::uint64_t findings = 0;      // with a source row; those of rows that are set aside are among them
   std::uint64_t dead_letters = 0;  // open ones
 };
 
@@ -118,6 +121,15 @@ enum class VerifyMode : std::uint8_t {
 };
 std::string_view VerifyModeName(VerifyMode mode);  // "full"
 
+// What became of the certificate that was asked for (verify/certificate.h).
+struct CertificateOutcome {
+  bool issued = false;
+  std::string path;
+  std::string sha256;                // of the file
+  std::string key_fingerprint;       // of the key that signed it
+  std::vector<std::string> refused;  // every reason why there is none
+};
+
 struct VerifyReport {
   VerifyMode mode = VerifyMode::kFull;
   std::uint64_t rows_estimated = 0;  // of all tables, by their servers; of a sample
@@ -138,13 +150,16 @@ struct VerifyReport {
   std::vector<MappingBalance> per_mapping;
   std::vector<NotVerified> not_verified;  // tables for which the verdict is open; never empty-handed "clean"
   std::vector<std::string> notes;         // what weakens the claim: "source legacy1 was written to during the pass"
+  std::vector<BeyondCheck> beyond;        // of the checks that were asked for, or left out
+  std::optional<CertificateOutcome> certificate;
   double seconds = 0;
 
   std::uint64_t findings_total() const;
-  bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty() && live.open == 0; }
+  bool HasBeyond(BeyondState state) const;
+  bool clean() const;
   bool is_partial() const { return mode != VerifyMode::kFull; }
-  // 0 clean, 1 findings or dead letters, 4 when a table could not be compared, or when there are no findings but rows
-  // without a verdict.
+  // 0 clean, 1 findings or dead letters, 4 when something could not be compared, the certificate was refused, or there
+  // are no findings but rows without a verdict.
   int exit_code() const;
 };
 
@@ -180,6 +195,8 @@ struct VerifyOptions {
   std::function<void(const Finding&)> on_finding;
   // Of a live pass: settles the rows that look wrong while applications write. It is started and closed by RunVerify.
   Prober* prober = nullptr;
+  bool beyond = false;                      // the checks beyond rows, too
+  std::set<std::string> beyond_left_out{};  // names of those that are not made
   bool progress = true;                     // to stderr
   const std::atomic<bool>* stop = nullptr;  // set by a signal handler; ends with kStopped
 };

@@ -78,6 +78,17 @@ TEST_F(OwnTargetTest, Defined_IsMadePlannedFilledAndVerified) {
                     HasSubstr("risk: characters that gbk does not have are bad values"),
                     HasSubstr("risk: username (gbk_chinese_ci)"), HasSubstr("risk: values outside -32768 to 32767")));
   ExpectMovedAndSame("notice");
+
+  const auto rows = AskShard(0, "SELECT region, seq, HEX(user) FROM notice LIMIT 1");
+  ASSERT_EQ(rows.size(), 1u);
+  OnShard(1,
+          fmt::format("INSERT INTO notice (bucket, owner_origin, owner_table, owner_key, region, seq, user, title, "
+                      "body, state, posted) VALUES (4000, 3, 999, x'01', {}, {}, x'{}', 't', 'b', 'new', '2020-01-01')",
+                      *rows[0][0], *rows[0][1], *rows[0][2]));
+  output = Run({"verify"});
+  EXPECT_EQ(output.exit_code, 1) << output.err;
+  EXPECT_THAT(output.out,
+              ::testing::ContainsRegex("notice.PRIMARY of a text with hash [0-9a-f]+: 2 rows, on shards s0, s1"));
 }
 
 TEST_F(OwnTargetTest, ChangedOnOneShard_IsNamedAndRefused) {
