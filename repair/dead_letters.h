@@ -29,7 +29,7 @@ struct DeadLetterRow {
   std::string key_text;  // integer keys only
   std::string reason;
   std::string detail;
-  std::string position;  // of the source
+  std::string position;  // of the source; empty: met by the copy
   std::string since;     // when it was set aside, for the last time
 };
 

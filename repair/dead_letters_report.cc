@@ -41,8 +41,9 @@ std::string LetterLine(const std::vector<std::string>& shards, const DeadLetterR
   const std::string key = letter.key_text.empty()
                               ? fmt::format("a key of {} bytes (shown by --json)", letter.owner_key.size())
                               : fmt::format("key ({})", letter.key_text);
-  return fmt::format("  {} {} {}: {}: {} (since {}, at {})\n", shards[letter.shard], table, key, letter.reason,
-                     letter.detail, letter.since, letter.position);
+  const std::string place = letter.position.empty() ? "met by the copy" : "at " + letter.position;
+  return fmt::format("  {} {} {}: {}: {} (since {}, {})\n", shards[letter.shard], table, key, letter.reason,
+                     letter.detail, letter.since, place);
 }
 
 std::string Dumped(const LetterValue& out) {
