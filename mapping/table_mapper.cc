@@ -235,7 +235,11 @@ void TableMapper::Impl::WriteSql() {
   SqlContext writer{&context.schema, context.flavour, &charsets};
   const store::TargetTable& target = Target();
   sql.columns.resize(target.columns.size());
-  for (const Column& column : columns) sql.columns[column.target] = column.expression.Sql(writer);
+  sql.pieces.resize(target.columns.size());
+  for (const Column& column : columns) {
+    sql.columns[column.target] = column.expression.Sql(writer);
+    sql.pieces[column.target] = column.expression.Pieces(writer);
+  }
   sql.owner_key = OwnerKeySql(context.schema, key);
   const auto column_or = [&](std::size_t index, std::uint32_t otherwise) {
     return index == store::TargetTable::kNone ? std::to_string(otherwise) : sql.columns[index];
@@ -243,14 +247,19 @@ void TableMapper::Impl::WriteSql() {
   const store::BucketRules& rules = *context.rules;
   sql.columns[target.bucket] = "NULL";
   if (rules.has_sql()) {
-    sql.columns[target.bucket] = rules
-                                     .Sql(column_or(target.account_type, target.account_type_fixed),
-                                          sql.columns[target.account_key], column_or(target.biz_tag, 0))
-                                     .value();
+    const std::vector<std::string>& account = sql.pieces[target.account_key];
+    sql.columns[target.bucket] =
+        rules
+            .Sql(column_or(target.account_type, target.account_type_fixed),
+                 account.size() == 1 ? account[0] : sql.columns[target.account_key], column_or(target.biz_tag, 0))
+            .value();
   }
   sql.columns[target.owner_origin] = origin_text;
   sql.columns[target.owner_table] = ordinal_text;
   sql.columns[target.owner_key] = sql.owner_key;
+  for (const std::size_t own : {target.bucket, target.owner_origin, target.owner_table, target.owner_key}) {
+    sql.pieces[own] = {sql.columns[own]};
+  }
   sql.where = where == nullptr ? "1" : ToSql(writer, *where);
   sql.order_by = OwnerKeyOrder(context.schema, key);
 }

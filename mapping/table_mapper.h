@@ -65,11 +65,17 @@ struct TableContext {
   store::TargetTablePtr target = store::MessageTarget();
 };
 
+// The first argument of a CONCAT that has to take all others as bytes: among arguments of one derivation a binary
+// string decides, but a literal's is weaker than a column's.
+inline constexpr std::string_view kBytesFirst = "CAST('' AS BINARY)";
+
 // What the verifier runs on the source. Every expression is computed by the source server.
 struct MappingSql {
   // One per column of the target, bytes comparable with store::ShownSql. The one of `bucket` is NULL where no SQL
   // computes the routing rules (store::BucketRules::has_sql).
   std::vector<std::string> columns;
+  // For each of `columns` arguments of a CONCAT behind kBytesFirst that give the same bytes, cheaper for the server.
+  std::vector<std::vector<std::string>> pieces;
   std::string owner_key;  // binary string expression
   std::string where;      // condition, "1" when there is none
   std::string order_by;   // gives ascending owner_key order (bytewise)

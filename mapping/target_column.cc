@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "mapping/byte_pieces.h"
 #include "mapping/charset.h"
 #include "mapping/datetime.h"
 #include "mapping/decimal.h"
@@ -373,6 +374,13 @@ std::string TargetExpression::Sql(const SqlContext& context) const {
   const auto good = GoodSql(context, {});
   SL_CHECK(good.ok());  // SetReplacement saw to it
   return fmt::format("(CASE WHEN {} THEN {} ELSE {} END)", *good, OwnSql(context), replacement_->OwnSql(context));
+}
+
+std::vector<std::string> TargetExpression::Pieces(const SqlContext& context) const {
+  if (replacement_ != nullptr) return {"CAST(" + Sql(context) + " AS BINARY)"};
+  if (expr_->type.kind == Kind::kNull) return {"NULL"};
+  if (target_->kind == TargetKind::kDateTime && expr_->type.fraction > target_->fraction) return {OwnSql(context)};
+  return BytePieces(context, *expr_);
 }
 
 std::string TargetExpression::OwnSql(const SqlContext& context) const {

@@ -29,6 +29,8 @@ class TargetExpression {
   // True if no row can change the value.
   bool IsConstant() const;
   std::string Sql(const SqlContext& context) const;
+  // BytePieces of the same.
+  std::vector<std::string> Pieces(const SqlContext& context) const;
   const Expr& expr() const { return *expr_; }
 
  private:

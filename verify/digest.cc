@@ -23,8 +23,8 @@ constexpr const char* kAllRows = "LIMIT 18446744073709551615";
 // A column's part of a row's bytes.
 struct Item {
   const TargetColumn* column;
-  std::string sql;
-  std::string length;  // a literal where the length is known
+  std::vector<std::string> pieces;  // arguments of a CONCAT of binary strings
+  std::string length;               // a literal where the length is known
 };
 
 bool IsText(const TargetColumn& column) {
@@ -65,6 +65,12 @@ const Item* Last(const std::vector<Item>& items) {
   return last;
 }
 
+// As one value: what LENGTH and COALESCE take.
+std::string WholeSql(const Item& item) {
+  if (item.pieces.size() == 1) return item.pieces.front();
+  return fmt::format("CONCAT({}, {})", mapping::kBytesFirst, fmt::join(item.pieces, ", "));
+}
+
 // Numbers, times and lengths in a fixed order, each with a comma behind it ("N" for NULL), then the texts as they are.
 // CONCAT rather than CONCAT_WS: a NULL where the target has none makes all of it NULL, and the row is not hashed.
 std::string RowBytesSql(const std::vector<Item>& items) {
@@ -76,22 +82,27 @@ std::string RowBytesSql(const std::vector<Item>& items) {
   };
   for (const Item& item : items) {
     if (!IsText(*item.column)) {
-      head.push_back(or_null_mark(item, item.sql));
+      head.push_back(or_null_mark(item, WholeSql(item)));
       continue;
     }
     if (&item == last) continue;
-    head.push_back(item.length.empty() ? or_null_mark(item, fmt::format("LENGTH({})", item.sql)) : item.length);
-    tail.push_back(item.column->nullable ? fmt::format("COALESCE({}, _binary'')", item.sql) : item.sql);
+    head.push_back(item.length.empty() ? or_null_mark(item, fmt::format("LENGTH({})", WholeSql(item))) : item.length);
+    if (item.column->nullable) {
+      tail.push_back(fmt::format("COALESCE({}, _binary'')", WholeSql(item)));
+    } else {
+      tail.insert(tail.end(), item.pieces.begin(), item.pieces.end());
+    }
   }
-  if (last != nullptr) tail.push_back(last->sql);
-  return fmt::format("CONCAT({}, ',', {})", fmt::join(head, ", ',', "), fmt::join(tail, ", "));
+  if (last != nullptr) tail.insert(tail.end(), last->pieces.begin(), last->pieces.end());
+  return fmt::format("CONCAT({}, {}, ',', {})", mapping::kBytesFirst, fmt::join(head, ", ',', "),
+                     fmt::join(tail, ", "));
 }
 
 std::vector<Item> ShownItems(const store::TargetTable& target, bool with_json) {
   std::vector<Item> items;
   for (std::size_t i = 0; i < target.columns.size(); ++i) {
     if (!IsHashed(target, i, with_json)) continue;
-    items.push_back({&target.columns[i], BytesSql(target.columns[i], store::ShownSql(target.columns[i])), ""});
+    items.push_back({&target.columns[i], {BytesSql(target.columns[i], store::ShownSql(target.columns[i]))}, ""});
   }
   return items;
 }
@@ -151,7 +162,7 @@ std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScop
   std::vector<Item> items;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (!IsHashed(target, i, scope.with_json)) continue;
-    Item& item = items.emplace_back(Item{&columns[i], BytesSql(columns[i], sql.columns[i]), ""});
+    Item& item = items.emplace_back(Item{&columns[i], sql.pieces[i], ""});
     if (i == target.owner_key && HasKeyRanges(mapper)) {
       item.length = fmt::format("{}", 8 * mapper.key_columns().size());  // integers: docs/formats.md
     }
