@@ -84,31 +84,10 @@ Status TableMapper::Impl::CheckNumbers() const {
 }
 
 Status TableMapper::Impl::CompileKey() {
-  const mysql::TableSchema& schema = context.schema;
-  const std::string table = schema.name.Text();
-  if (config.key.empty()) return Error("key", "name the columns of a unique key of " + table);
-  for (const std::string& name : config.key) {
-    int index = schema.Find(name);
-    if (index < 0) return Error("key", "there is no column " + name + " in " + table);
-    const mysql::Column& column = schema.columns[static_cast<std::size_t>(index)];
-    if (!IsOwnerKeyColumn(column)) {
-      return Error("key", "column " + name + " has type " + column.column_type +
-                              "; a key may have integers, text and binary strings");
-    }
-    key.push_back(static_cast<std::size_t>(index));
-  }
-  std::string known;
-  for (const mysql::UniqueKey& unique : schema.unique_keys) {
-    if (unique.columns == key) return base::Ok();
-    known += known.empty() ? " (" : "; (";
-    for (std::size_t i = 0; i < unique.columns.size(); ++i) {
-      known += (i > 0 ? ", " : "") + schema.columns[unique.columns[i]].name;
-    }
-    known += ")";
-  }
-  const std::string wrong = "these columns are not a unique key of NOT NULL columns of " + table;
-  if (!known.empty()) return Error("key", wrong + "; it has" + known + " (the order counts)");
-  return Error("key", wrong + ", which has none: give it one, or leave the table out of \"match\"");
+  auto columns_of_key = OwnerKeyColumns(context.schema, config.key);
+  if (!columns_of_key.ok()) return Error("key", columns_of_key.status().message());
+  key = std::move(columns_of_key).value();
+  return base::Ok();
 }
 
 Status TableMapper::Impl::CheckTargets() const {

@@ -82,6 +82,7 @@ Status DigestChecker::Walk(Task& task, const OwnerPart& part, std::uint64_t rows
     SL_TRY(CheckChunk(task, chunk, rows));
     if (found.rows.empty()) return base::Ok();
     rest.after = *chunk.upto;
+    if (rest.upto == rest.after) return base::Ok();
   }
 }
 

@@ -197,6 +197,23 @@ std::vector<SourceState> FirstStates(const job::JobConfig& config, const PassLog
   return states;
 }
 
+Status CheckModes(const VerifyOptions& options) {
+  if (options.prober != nullptr && options.mode == VerifyMode::kIncremental) {
+    return Status(Code::kUsage, "a live pass is a full one, or a sample");
+  }
+  if (options.resume && options.mode != VerifyMode::kFull) {
+    return Status(Code::kUsage, "--resume goes on with full passes only; leave it out with other modes");
+  }
+  return base::Ok();
+}
+
+// A chunk of more rows than a second allows would be one long burst.
+std::uint64_t ChunkRows(const VerifyOptions& options) {
+  const std::uint64_t limit = options.pace.rows_per_second_max;
+  if (limit == 0) return options.chunk_rows;
+  return std::clamp(limit, std::min<std::uint64_t>(options.chunk_rows, kChunkRowsMin), options.chunk_rows);
+}
+
 // What a pass that was stopped has to say.
 Status HowFar(Pace& pace, const PassLog& log, std::uint64_t rows, std::uint64_t findings) {
   const Status reason = pace.Stopped();
@@ -273,12 +290,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   if (options.method == VerifyMethod::kClient || options.prober != nullptr) options.plan = VerifyPlan::kOwners;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   SL_TRY(job::CheckStoredRules(config, router));
-  if (options.prober != nullptr && options.mode == VerifyMode::kIncremental) {
-    return Status(Code::kUsage, "a live pass is a full one, or a sample");
-  }
-  if (options.resume && options.mode != VerifyMode::kFull) {
-    return Status(Code::kUsage, "--resume goes on with full passes only; leave it out with other modes");
-  }
+  SL_TRY(CheckModes(options));
   PassLog log(config, catalog, options, PassScope(config, catalog, router));
   VerifyReport report;
   TouchedOwners touched;
@@ -298,11 +310,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
 
   Pace pace(config, options.pace, wanted.stop);
   options.stop = pace.stop_flag();
-  // A chunk of more rows than a second allows would be one long burst.
-  if (const std::uint64_t limit = options.pace.rows_per_second_max; limit > 0) {
-    options.chunk_rows =
-        std::clamp(limit, std::min<std::uint64_t>(options.chunk_rows, kChunkRowsMin), options.chunk_rows);
-  }
+  options.chunk_rows = ChunkRows(options);
   std::atomic<std::uint64_t> rows_done{0};
   std::atomic<std::uint64_t> findings_done{0};
   const bool is_logged = log.enabled() && options.plan == VerifyPlan::kOwners;
@@ -319,9 +327,8 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   }
   SL_TRY(prober.Close());
   if (options.prober != nullptr) {
-    SL_ASSIGN(totals, ReadShardTotals(
-                          config, options.mode ==
-                                      VerifyMode::kFull));  // dead letters that the pass itself has outlived are none
+    // Dead letters that the pass itself has outlived are none.
+    SL_ASSIGN(totals, ReadShardTotals(config, options.mode == VerifyMode::kFull));
   }
 
   report.mode = options.mode;

@@ -29,6 +29,7 @@
 #include "base/status.h"
 #include "job/config.h"
 #include "verify/beyond_result.h"
+#include "verify/live_counts.h"
 
 namespace shardlift::job {
 class Ledger;
@@ -92,25 +93,6 @@ struct NotVerified {
   std::string source;
   std::string table;
   std::string reason;
-};
-
-// A row about which a live pass has no verdict.
-struct OpenRow {
-  std::string source;
-  std::string table;
-  std::string owner_key;
-  std::string key_text;  // as Finding's
-  std::string reason;    // "hot: ..."
-};
-
-// What a live pass looked at again (docs/verification.md#live).
-struct LiveCounts {
-  std::uint64_t suspects = 0;      // rows that looked wrong where the two sides were read one after the other
-  std::uint64_t right = 0;         // of them: right; the others are findings, or open
-  std::uint64_t open = 0;          // complete
-  std::vector<OpenRow> open_rows;  // findings_max of them
-
-  void Add(LiveCounts other, std::size_t listed_max);
 };
 
 // Which rows are compared (docs/verification.md, "Modes").
