@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "mapping/eval.h"
+#include "mapping/key_owner_sql.h"
 #include "mapping/lossy.h"
 #include "mapping/owner_key.h"
+#include "mapping/packed_row.h"
 #include "mapping/parser.h"
 #include "mapping/target_column.h"
 #include "store/message_table.h"
@@ -27,18 +29,6 @@ namespace {
 constexpr const char* kNoBucketReason =
     "the routing rules have no bucket for the account key: it is no number, or lies below the first range";
 
-void Pack(const std::vector<Val>& fields, std::string* out) {
-  std::size_t bytes = 0;
-  for (const Val& field : fields) bytes += 4 + (field.null ? 0 : field.bytes.size());
-  out->resize(bytes);
-  char* at = out->data();
-  for (const Val& field : fields) {
-    const std::uint32_t length = field.null ? kNullField : static_cast<std::uint32_t>(field.bytes.size());
-    for (unsigned i = 0; i < 4; ++i) *at++ = static_cast<char>(length >> (8 * i));
-    if (!field.null) at = std::copy(field.bytes.begin(), field.bytes.end(), at);
-  }
-}
-
 }  // namespace
 
 struct TableMapper::Impl {
@@ -57,6 +47,7 @@ struct TableMapper::Impl {
   std::string origin_text;
   std::string ordinal_text;
   MappingSql sql;
+  std::unique_ptr<const OwnerSql> owners;
   std::vector<std::string> notes;
 
   Status Error(std::string_view place, std::string_view message) const {
@@ -76,6 +67,7 @@ struct TableMapper::Impl {
   void NoteBuckets();
   Status CheckUnmapped(std::vector<bool> used) const;
   void WriteSql();
+  Status FindOwners();
   Status BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const;
   Status MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const;
 };
@@ -261,6 +253,28 @@ void TableMapper::Impl::WriteSql() {
   sql.order_by = OwnerKeyOrder(context.schema, key);
 }
 
+Status TableMapper::Impl::FindOwners() {
+  if (Target().key.empty()) {
+    owners = OwnerColumnsSql(Target(), config.origin, context.table_ordinal);
+    return base::Ok();
+  }
+  KeyOwnerParts parts{&Target(),       context.rules.get(), &context.schema,      key, &charsets, &readers, {},
+                      context.flavour, config.origin,       context.table_ordinal};
+  for (const std::size_t target : Target().key) {
+    const auto column =
+        std::find_if(columns.begin(), columns.end(), [&](const Column& one) { return one.target == target; });
+    SL_CHECK(column != columns.end());
+    parts.expressions.push_back(&column->expression);
+  }
+  auto made = KeyOwnerSql(std::move(parts));
+  if (!made.ok()) {
+    return made.status().WithContext(
+        fmt::format("{}: {} into {}: declared key", config.place, context.schema.name.Text(), Target().name));
+  }
+  owners = std::move(made).value();
+  return base::Ok();
+}
+
 Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const {
   std::string place = config.name + ": " + context.schema.name.Text() + ": " + std::string(target) + ": ";
   if (evaluator.absent_column() >= 0) {
@@ -328,6 +342,7 @@ base::Result<std::unique_ptr<TableMapper>> TableMapper::Compile(const MappingCon
     impl->readers.emplace_back(context.schema.columns[i], impl->charsets.At(i));
   }
   impl->WriteSql();
+  SL_TRY(impl->FindOwners());
   return std::unique_ptr<TableMapper>(new TableMapper(std::move(impl)));
 }
 
@@ -367,6 +382,7 @@ Status TableMapper::OwnerKey(std::span<const mysql::Value> row, std::string* out
 }
 
 const MappingSql& TableMapper::sql() const { return impl_->sql; }
+const OwnerSql& TableMapper::owners() const { return *impl_->owners; }
 const MappingConfig& TableMapper::config() const { return impl_->config; }
 const TableContext& TableMapper::context() const { return impl_->context; }
 std::span<const std::size_t> TableMapper::key_columns() const { return impl_->key; }
@@ -374,17 +390,5 @@ const std::vector<std::string>& TableMapper::lossy_notes() const { return impl_-
 
 MapScratchPtr NewMapScratch() { return MapScratchPtr(new MapScratch()); }
 void MapScratchDeleter::operator()(MapScratch* scratch) const { delete scratch; }
-
-std::optional<std::string_view> FieldReader::Next() {
-  SL_CHECK(rest_.size() >= 4);
-  std::uint32_t length = 0;
-  for (unsigned i = 0; i < 4; ++i) length |= std::uint32_t{static_cast<unsigned char>(rest_[i])} << (8 * i);
-  rest_.remove_prefix(4);
-  if (length == kNullField) return std::nullopt;
-  SL_CHECK(rest_.size() >= length);
-  std::string_view field = rest_.substr(0, length);
-  rest_.remove_prefix(length);
-  return field;
-}
 
 }  // namespace shardlift::mapping

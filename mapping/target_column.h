@@ -28,6 +28,7 @@ class TargetExpression {
   bool Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason, bool* replaced) const;
   std::string Sql(const SqlContext& context) const;
   const Expr& expr() const { return *expr_; }
+  bool has_replacement() const { return replacement_ != nullptr; }
 
  private:
   TargetExpression(const store::TargetColumn& target, ExprPtr expr);

@@ -28,6 +28,12 @@ RowViews ViewsOf(std::string_view fields) {
   return views;
 }
 
+// What follows from the others (TargetTable::columns) is no part of the row.
+RowViews Stored(const store::TargetTable& target, RowViews row) {
+  row.resize(verify::kFirstColumnField + target.stored());
+  return row;
+}
+
 // "none" for no row: every digest of a row is one of all its columns, their lengths and NULLs included.
 std::string DigestOf(const RowViews& row) {
   if (row.empty()) return "none";
@@ -39,7 +45,7 @@ std::string DigestOf(const RowViews& row) {
 bool IsRight(const store::TargetTable& target, const RowViews& before, const RowViews& after) {
   if (before.empty() || after.empty()) return before.empty() && after.empty();
   std::vector<std::size_t> differing;
-  verify::CompareColumns(target.columns, after, before, &differing);
+  verify::CompareColumns(std::span(target.columns).first(target.stored()), after, before, &differing);
   return differing.empty();
 }
 
@@ -67,10 +73,10 @@ Result<std::vector<bool>> RepairJournal::Admit(std::uint32_t shard, std::span<co
   std::vector<std::string> keys;
   const std::lock_guard lock(mutex_);
   for (const migrate::JournalEntry& entry : entries) {
-    const RowViews before = entry.before == nullptr ? RowViews() : ViewsOf(*entry.before);
-    const RowViews after = entry.after ? ViewsOf(*entry.after) : RowViews();
-    const std::uint32_t ordinal = migrate::SplitOwnerId(entry.owner_id).table_ordinal;
-    admitted.push_back(!IsRight(catalog_.TargetOf(ordinal), before, after));
+    const store::TargetTable& target = catalog_.TargetOf(migrate::SplitOwnerId(entry.owner_id).table_ordinal);
+    const RowViews before = entry.before == nullptr ? RowViews() : Stored(target, ViewsOf(*entry.before));
+    const RowViews after = entry.after ? Stored(target, ViewsOf(*entry.after)) : RowViews();
+    admitted.push_back(!IsRight(target, before, after));
     if (!admitted.back()) continue;
     const std::string owner_id(entry.owner_id);
     const auto found = findings_.find(owner_id);

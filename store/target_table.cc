@@ -1,12 +1,18 @@
 #include "store/target_table.h"
 
+#include <algorithm>
+
 #include "mysql/schema.h"
 #include "store/router.h"
 
 namespace shardlift::store {
 
+std::size_t TargetTable::stored() const {
+  return key.empty() ? columns.size() : std::min({bucket, owner_origin, owner_table, owner_key});
+}
+
 std::size_t TargetTable::Find(std::string_view column) const {
-  for (std::size_t i = 0; i < columns.size(); ++i) {
+  for (std::size_t i = 0; i < stored(); ++i) {
     if (columns[i].name == column) return i;
   }
   return kNone;

@@ -46,6 +46,7 @@ struct TargetColumn {
   bool pads = false;
   bool is_timestamp = false;  // kDateTime of the years that TIMESTAMP has
   std::string charset{};      // kText
+  std::string collation{};    // kText
   std::vector<std::string> members{};
 };
 
@@ -53,7 +54,9 @@ struct TargetTable {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
   std::string name;
-  std::vector<TargetColumn> columns;  // those that are written, in table order; the tool's own are among them
+  // Those that are written, in table order; the tool's own are among them. With a declared key these are no part of the
+  // table: they stand behind all others and are computed where they are asked for (mapping/owner_sql.h).
+  std::vector<TargetColumn> columns;
   // What decides which values and rows the table takes, in one spelling for both servers. Empty: the store's own table.
   std::string definition;
   // Indexes into `columns`. The bucket follows from the account; these four are filled by the tool.
@@ -65,8 +68,12 @@ struct TargetTable {
   std::size_t account_type = kNone;  // kNone: all accounts have the type that follows
   std::uint32_t account_type_fixed = 0;
   std::size_t biz_tag = kNone;  // kNone: all rows are routed as of biz tag 0
+  // The declared key, in the order of its index; empty: the owner columns say whose row it is.
+  std::vector<std::size_t> key{};
+  std::string owner_index = "owner";  // the unique index that leads to an owner's row
 
-  std::size_t Find(std::string_view column) const;  // kNone if there is none
+  std::size_t stored() const;                       // how many of `columns` the table has: the first ones
+  std::size_t Find(std::string_view column) const;  // among those; kNone if there is none
   bool IsFilledByTheTool(std::size_t column) const {
     return column == bucket || column == owner_origin || column == owner_table || column == owner_key;
   }
@@ -79,6 +86,8 @@ struct CustomTable {
   std::string body;          // what follows "CREATE TABLE name ("; not needed where the table is only read
   std::string account_type;  // a column, or the number that is the type of all accounts
   std::string account_key;   // a column
+  // Columns of a unique key that names the legacy row, in place of the tool's own columns. Empty: those are added.
+  std::vector<std::string> key{};
 };
 
 // The column as SQL whose bytes compare with those of a mapped row.

@@ -48,8 +48,8 @@ struct DigestScope {
 // One row for each group: slice, range, and the fields of Digest.
 std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScope& scope,
                             const std::vector<store::BucketRange>& ranges);
-std::string ShardDigestSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
-                           const DigestScope& scope, const std::vector<store::BucketRange>& ranges);
+std::string ShardDigestSql(const mapping::TableMapper& mapper, const DigestScope& scope,
+                           const std::vector<store::BucketRange>& ranges);
 
 base::Result<Digests> ReadDigests(mysql::Session& session, const std::string& sql, const std::string& what);
 

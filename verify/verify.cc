@@ -184,7 +184,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   SL_TRY(job::CheckStoredRules(config, router));
   const std::vector<SourceState> before = ReadSourceStates(config);
-  SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config));
+  SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config, catalog));
 
   std::atomic<std::uint64_t> rows_done{0};
   const CheckContext context{config, catalog, router, options, &rows_done};
