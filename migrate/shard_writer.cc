@@ -51,10 +51,16 @@ Status ForSlices(std::span<const std::string_view> all, Fn&& fn) {
   return base::Ok();
 }
 
-// Kinds that do not take binary strings: their values go through a conversion.
-bool IsText(TargetKind kind) {
-  return kind == TargetKind::kText || kind == TargetKind::kEnum || kind == TargetKind::kSet ||
-         kind == TargetKind::kJson;
+// For kinds that do not take their text as a binary string, a conversion of it; else nothing.
+std::string_view Conversion(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kText:
+    case TargetKind::kEnum:
+    case TargetKind::kSet:
+    case TargetKind::kJson: return "CONVERT({} USING utf8mb4)";
+    case TargetKind::kBit: return "CAST({} AS UNSIGNED)";
+    default: return {};
+  }
 }
 
 std::string ColumnList(const store::TargetTable& table) {
@@ -66,16 +72,17 @@ std::string ColumnList(const store::TargetTable& table) {
 }
 
 // LOAD DATA reads every field as bytes (CHARACTER SET binary), which is right for binary, number and time columns; JSON
-// columns refuse binary strings, text columns would take them as they are.
+// columns refuse binary strings, text and BIT columns would take them as they are.
 std::string LoadStatement(const store::TargetTable& table) {
   std::string columns;
   std::string sets;
   for (std::size_t i = 0; i < table.stored(); ++i) {
     const std::string name = mysql::QuoteIdentifier(table.columns[i].name);
     if (i > 0) columns += ", ";
-    if (IsText(table.columns[i].kind)) {
-      columns += fmt::format("@c{}", i);
-      sets += (sets.empty() ? " SET " : ", ") + fmt::format("{} = CONVERT(@c{} USING utf8mb4)", name, i);
+    if (const std::string_view conversion = Conversion(table.columns[i].kind); !conversion.empty()) {
+      const std::string variable = fmt::format("@c{}", i);
+      columns += variable;
+      sets += (sets.empty() ? " SET " : ", ") + name + " = " + fmt::format(fmt::runtime(conversion), variable);
     } else {
       columns += name;
     }
@@ -124,11 +131,15 @@ void AppendTuple(std::string& out, const store::TargetTable& table, std::string_
       continue;
     }
     switch (table.columns[i].kind) {
+      case TargetKind::kBit:
       case TargetKind::kUnsigned:
       case TargetKind::kSigned:
       case TargetKind::kDecimal: out += *field; break;
       case TargetKind::kDate:
       case TargetKind::kTime:
+      case TargetKind::kYear:
+      case TargetKind::kFloat:  // as a number -0 would lose its sign
+      case TargetKind::kDouble:
       case TargetKind::kDateTime: out += fmt::format("'{}'", *field); break;
       case TargetKind::kBinary: out += mysql::HexLiteral(*field); break;
       case TargetKind::kText:

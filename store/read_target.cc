@@ -169,6 +169,13 @@ class Reader {
     if (column.is_integer()) return SetInteger(column, auto_increment, made);
     switch (column.type) {
       case ColumnType::kDecimal: made->kind = TargetKind::kDecimal; break;
+      case ColumnType::kFloat:
+      case ColumnType::kDouble: return SetReal(column, made);
+      case ColumnType::kBit:
+        made->kind = TargetKind::kBit;
+        made->limit = ~0ull >> (64 - column.length);
+        break;
+      case ColumnType::kYear: made->kind = TargetKind::kYear; break;
       case ColumnType::kDate: made->kind = TargetKind::kDate; break;
       case ColumnType::kTime: made->kind = TargetKind::kTime; break;
       case ColumnType::kTimestamp: made->is_timestamp = true; [[fallthrough]];
@@ -186,6 +193,18 @@ class Reader {
       case ColumnType::kLongBlob: made->kind = TargetKind::kBinary; break;
       default: return SetText(column, made);
     }
+    return base::Ok();
+  }
+
+  Status SetReal(const Column& column, TargetColumn* made) const {
+    if (column.column_type.find('(') != std::string::npos || column.column_type.find("zerofill") != std::string::npos) {
+      return Refused(
+          fmt::format("column {} is {}: a number of digits rounds what is written, ZEROFILL prints other text; "
+                      "write FLOAT or DOUBLE alone",
+                      column.name, column.column_type));
+    }
+    made->kind = column.type == ColumnType::kFloat ? TargetKind::kFloat : TargetKind::kDouble;
+    made->not_below_zero = column.is_unsigned;
     return base::Ok();
   }
 
@@ -273,8 +292,9 @@ class Reader {
     }
     std::string text = *beside.default_value;
     if (beside.extra.find("DEFAULT_GENERATED") != std::string::npos) return std::nullopt;
+    if (column.kind == TargetKind::kBit) return BitDefault(text);
     const bool quoted = text.size() >= 2 && text.starts_with('\'') && text.ends_with('\'');
-    if (column.kind <= TargetKind::kDecimal) {
+    if (column.kind <= TargetKind::kDecimal || column.kind == TargetKind::kYear) {
       const bool number = !text.empty() && text.find_first_not_of("-.0123456789") == std::string::npos;
       return number ? std::optional(text) : std::nullopt;
     }
@@ -290,6 +310,14 @@ class Reader {
       case TargetKind::kDateTime: return fmt::format("CAST({} AS DATETIME({}))", literal, column.fraction);
       default: return std::nullopt;
     }
+  }
+
+  // b'101' as a number.
+  static std::optional<std::string> BitDefault(std::string_view text) {
+    if (!text.starts_with("b'") || !text.ends_with('\'')) return std::nullopt;
+    std::uint64_t bits = 0;
+    for (const char c : text.substr(2, text.size() - 3)) bits = bits << 1 | (c == '1' ? 1u : 0u);
+    return std::to_string(bits);
   }
 
   static std::string Unquoted(std::string_view text) {

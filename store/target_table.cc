@@ -25,6 +25,11 @@ std::string ShownSql(const TargetColumn& column) {
     case TargetKind::kText:
     case TargetKind::kEnum:
     case TargetKind::kSet: return "CAST(CONVERT(" + name + " USING utf8mb4) AS BINARY)";
+    // A product prints all digits and the sign of -0.0.
+    case TargetKind::kFloat:
+    case TargetKind::kDouble: return "(" + name + "*1e0)";
+    case TargetKind::kBit: return "CAST(" + name + " AS UNSIGNED)";
+    case TargetKind::kYear: return "LPAD(" + name + " + 0, 4, '0')";
     default: return name;
   }
 }

@@ -28,6 +28,10 @@ enum class TargetKind : std::uint8_t {
   kSet,       // UTF-8: some of `members`, in their order, with commas between
   kBinary,    // bytes, at most `limit` of them
   kJson,      // UTF-8 JSON text, at most `limit` bytes
+  kFloat,     // decimal text of a double that is a float; as the server prints it or another of the same bits
+  kDouble,    // decimal text, in the same way
+  kBit,       // decimal text, up to `limit`
+  kYear,      // four digits: 0000 or 1901 to 2155
 };
 
 struct TargetColumn {
@@ -44,9 +48,10 @@ struct TargetColumn {
   // The column changes what is put into it: CHAR drops spaces at the end, BINARY appends zero bytes. Such values are
   // bad ones.
   bool pads = false;
-  bool is_timestamp = false;  // kDateTime of the years that TIMESTAMP has
-  std::string charset{};      // kText
-  std::string collation{};    // kText
+  bool is_timestamp = false;    // kDateTime of the years that TIMESTAMP has
+  bool not_below_zero = false;  // kFloat, kDouble
+  std::string charset{};        // kText
+  std::string collation{};      // kText
   std::vector<std::string> members{};
 };
 

@@ -34,7 +34,11 @@ bool IsText(const TargetColumn& column) {
     case TargetKind::kDecimal:
     case TargetKind::kDate:
     case TargetKind::kTime:
-    case TargetKind::kDateTime: return false;
+    case TargetKind::kDateTime:
+    case TargetKind::kFloat:
+    case TargetKind::kDouble:
+    case TargetKind::kBit:
+    case TargetKind::kYear: return false;
     case TargetKind::kText:
     case TargetKind::kEnum:
     case TargetKind::kSet:
