@@ -4,7 +4,8 @@
 // Places: "chunk.opened" (window recording, before the chunk's SELECT), "chunk.read" (rows read, H read, not merged),
 // "lane.in_transaction" (rows written, not committed), "lane.committed", "catchup.group" (a group was handed to the
 // lanes after the copy was done), "lane.connection_lost", "repair.recorded" (a
-// repair's changes are on record, not made).
+// repair's changes are on record, not made), "verify.settled" and "verify.recorded" (a part of a pass, before and after
+// the ledger has it).
 #pragma once
 
 #include <functional>

@@ -16,6 +16,7 @@ using mysql::ValueKind;
 namespace {
 
 constexpr std::uint64_t kLongBytes = 0xFFFFFFFFu;
+constexpr const char* kNotOfItsCharset = "bytes that its character set does not have";
 
 unsigned IntegerBits(const mysql::Column& column) {
   switch (column.type) {
@@ -157,11 +158,23 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column, std::string_view co
 }
 
 ColumnReader::ColumnReader(const mysql::Column& column, std::string_view content)
-    : type_(column.type), is_checked_(content.empty()), members_(column.members) {
+    : type_(column.type),
+      has_members_(column.type == ColumnType::kEnum || column.type == ColumnType::kSet),
+      has_integer_text_(column.is_integer() && !IsZerofill(column)),
+      members_(column.members) {
+  if (column.type == ColumnType::kDate || column.type == ColumnType::kDateTime ||
+      column.type == ColumnType::kTimestamp) {
+    bytes_ = Bytes::kDate;
+  }
   if (content.empty() && !column.is_text()) return;
   const std::string_view charset = content.empty() ? std::string_view(column.charset) : content;
   charset_ = FindCharset(charset);
   if (charset_ == Charset::kUnsupported) table_ = FindCharsetTable(charset);
+  if (!IsPassThrough(charset_)) {
+    bytes_ = Bytes::kOther;
+  } else if (!content.empty()) {
+    bytes_ = Bytes::kUtf8;  // else the server made sure of it
+  }
 }
 
 const char* ColumnReader::ReadMembers(std::uint64_t mask, StringPool& pool, Val* out) const {
@@ -184,10 +197,12 @@ const char* ColumnReader::ReadMembers(std::uint64_t mask, StringPool& pool, Val*
 const char* ColumnReader::Read(const mysql::Value& value, StringPool& pool, Val* out) const {
   switch (value.kind) {
     case ValueKind::kNull: *out = Val(); return nullptr;
-    case ValueKind::kInt: *out = Val::Bits(static_cast<std::uint64_t>(value.i)); return nullptr;
+    case ValueKind::kInt:
+      *out = Val::Bits(static_cast<std::uint64_t>(value.i), has_integer_text_ ? value.bytes : std::string_view());
+      return nullptr;
     case ValueKind::kUInt:
-      if (type_ == ColumnType::kEnum || type_ == ColumnType::kSet) return ReadMembers(value.u, pool, out);
-      *out = Val::Bits(value.u);
+      if (has_members_) return ReadMembers(value.u, pool, out);
+      *out = Val::Bits(value.u, has_integer_text_ ? value.bytes : std::string_view());
       return nullptr;
     case ValueKind::kFloat: *out = Val::Bits(std::bit_cast<std::uint64_t>(double{value.f})); return nullptr;
     case ValueKind::kDouble: *out = Val::Bits(std::bit_cast<std::uint64_t>(value.d)); return nullptr;
@@ -195,19 +210,19 @@ const char* ColumnReader::Read(const mysql::Value& value, StringPool& pool, Val*
     default: return "a value of an unexpected kind";
   }
   *out = Val::Bytes(value.bytes);
-  switch (type_) {
-    case ColumnType::kDate:
-    case ColumnType::kDateTime:
-    case ColumnType::kTimestamp: return IsRealDate(value.bytes) ? nullptr : "a zero or impossible date";
-    default: break;
+  switch (bytes_) {
+    case Bytes::kAsTheyAre: return nullptr;
+    case Bytes::kDate: return IsRealDate(value.bytes) ? nullptr : "a zero or impossible date";
+    case Bytes::kUtf8: return IsUtf8(value.bytes) ? nullptr : kNotOfItsCharset;
+    case Bytes::kOther: return ReadOther(value.bytes, pool, out);
   }
-  if (IsPassThrough(charset_)) {
-    return is_checked_ || IsUtf8(value.bytes) ? nullptr : "bytes that its character set does not have";
-  }
+  return nullptr;
+}
+
+const char* ColumnReader::ReadOther(std::string_view bytes, StringPool& pool, Val* out) const {
   std::string& text = pool.New();
-  const bool known =
-      table_ != nullptr ? AppendTableText(*table_, value.bytes, &text) : AppendUtf8(charset_, value.bytes, &text);
-  if (!known) return "bytes that its character set does not have";
+  const bool known = table_ != nullptr ? AppendTableText(*table_, bytes, &text) : AppendUtf8(charset_, bytes, &text);
+  if (!known) return kNotOfItsCharset;
   *out = Val::Bytes(text);
   return nullptr;
 }

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +23,9 @@ namespace shardlift::mapping {
 struct Val {
   bool null = true;
   std::uint64_t bits = 0;  // kInt, read as signed or unsigned by the type; kReal: those of a double
-  std::string_view bytes;  // all other kinds
+  std::string_view bytes;  // all other kinds; kInt: its decimal text, or empty where that is not at hand
 
-  static Val Bits(std::uint64_t bits) { return {false, bits, {}}; }
+  static Val Bits(std::uint64_t bits, std::string_view text = {}) { return {false, bits, text}; }
   static Val Bytes(std::string_view bytes) { return {false, 0, bytes}; }
   static Val Bool(bool value) { return {false, value ? 1u : 0u, {}}; }
 };
@@ -34,22 +34,22 @@ struct Val {
 class StringPool {
  public:
   std::string& New() {
-    if (used_ == strings_.size()) strings_.emplace_back();
-    std::string& string = strings_[used_++];
+    if (used_ == strings_.size()) strings_.push_back(std::make_unique<std::string>());
+    std::string& string = *strings_[used_++];
     string.clear();
     return string;
   }
   // Forgets the strings of the last row; gives back the memory of unusually large ones.
   void Reset() {
     for (std::size_t i = 0; i < used_; ++i) {
-      if (strings_[i].capacity() > kKeepBytes) std::string().swap(strings_[i]);
+      if (strings_[i]->capacity() > kKeepBytes) std::string().swap(*strings_[i]);
     }
     used_ = 0;
   }
 
  private:
   static constexpr std::size_t kKeepBytes = 1u << 20;
-  std::deque<std::string> strings_;
+  std::vector<std::unique_ptr<std::string>> strings_;
   std::size_t used_ = 0;
 };
 
@@ -74,11 +74,16 @@ class ColumnReader {
   const char* Read(const mysql::Value& value, StringPool& pool, Val* out) const;
 
  private:
+  enum class Bytes : std::uint8_t { kAsTheyAre, kDate, kUtf8, kOther };  // what is to be done with a value's bytes
+
   const char* ReadMembers(std::uint64_t mask, StringPool& pool, Val* out) const;
+  const char* ReadOther(std::string_view bytes, StringPool& pool, Val* out) const;
 
   mysql::ColumnType type_;
+  bool has_members_;  // ENUM or SET
+  Bytes bytes_ = Bytes::kAsTheyAre;
   Charset charset_ = Charset::kUtf8;
-  bool is_checked_ = false;              // the server made sure that the bytes are of the character set
+  bool has_integer_text_ = false;        // the text of its integers is the one without leading zeros
   const CharsetTable* table_ = nullptr;  // for character sets beside those of charset.h
   std::vector<std::string> members_;
 };

@@ -25,7 +25,7 @@ int DaysInMonth(int year, int month) {
 }
 
 // Days since 1970-01-01; the algorithm of "chrono-Compatible Low-Level Date Algorithms" (Howard Hinnant).
-std::int64_t DaysFromCivil(int year, int month, int day) {
+constexpr std::int64_t DaysFromCivil(int year, int month, int day) {
   std::int64_t y = month <= 2 ? year - 1 : year;
   std::int64_t era = (y >= 0 ? y : y - 399) / 400;
   std::int64_t year_of_era = y - era * 400;
@@ -36,6 +36,11 @@ std::int64_t DaysFromCivil(int year, int month, int day) {
 
 void Put(char* out, std::int64_t value, int digits) {
   for (int i = digits - 1; i >= 0; --i, value /= 10) out[i] = static_cast<char>('0' + value % 10);
+}
+
+void PutTwo(char* out, std::uint32_t value) {
+  out[0] = static_cast<char>('0' + value / 10);
+  out[1] = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace
@@ -74,8 +79,8 @@ std::int64_t SecondsOf(std::string_view text) {
 }
 
 bool FormatSeconds(std::int64_t seconds, char* out) {
-  static const std::int64_t kFirst = SecondsOfFirstYear();
-  static const std::int64_t kEnd = DaysFromCivil(10000, 1, 1) * kSecondsPerDay;
+  constexpr std::int64_t kFirst = DaysFromCivil(1, 1, 1) * kSecondsPerDay;
+  constexpr std::int64_t kEnd = DaysFromCivil(10000, 1, 1) * kSecondsPerDay;
   if (seconds < kFirst || seconds >= kEnd) return false;
   std::int64_t days = seconds / kSecondsPerDay;
   std::int64_t rest = seconds % kSecondsPerDay;
@@ -90,17 +95,20 @@ bool FormatSeconds(std::int64_t seconds, char* out) {
   std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   std::int64_t shifted_month = (5 * day_of_year + 2) / 153;
   std::int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-  Put(out, year_of_era + era * 400 + (month <= 2 ? 1 : 0), 4);
+  const auto year = static_cast<std::uint32_t>(year_of_era + era * 400 + (month <= 2 ? 1 : 0));
+  const auto second_of_day = static_cast<std::uint32_t>(rest);
+  PutTwo(out, year / 100);
+  PutTwo(out + 2, year % 100);
   out[4] = '-';
-  Put(out + 5, month, 2);
+  PutTwo(out + 5, static_cast<std::uint32_t>(month));
   out[7] = '-';
-  Put(out + 8, day_of_year - (153 * shifted_month + 2) / 5 + 1, 2);
+  PutTwo(out + 8, static_cast<std::uint32_t>(day_of_year - (153 * shifted_month + 2) / 5 + 1));
   out[10] = ' ';
-  Put(out + 11, rest / 3600, 2);
+  PutTwo(out + 11, second_of_day / 3600);
   out[13] = ':';
-  Put(out + 14, rest / 60 % 60, 2);
+  PutTwo(out + 14, second_of_day / 60 % 60);
   out[16] = ':';
-  Put(out + 17, rest % 60, 2);
+  PutTwo(out + 17, second_of_day % 60);
   return true;
 }
 

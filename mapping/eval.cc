@@ -1,7 +1,8 @@
 #include "mapping/eval.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <charconv>
 
 #include "base/check.h"
 #include "mapping/decimal.h"
@@ -60,6 +61,13 @@ Int128 IntegerOf(const Type& type, const Val& value) {
 }
 
 int CompareValues(const Type& a_type, const Val& a, const Type& b_type, const Val& b) {
+  if (a_type.kind == Kind::kInt && b_type.kind == Kind::kInt && a_type.is_unsigned == b_type.is_unsigned) {
+    // With the sign bit turned over, signed numbers order as unsigned ones do.
+    const std::uint64_t turned = a_type.is_unsigned ? 0 : 1ull << 63;
+    const std::uint64_t x = a.bits ^ turned;
+    const std::uint64_t y = b.bits ^ turned;
+    return x < y ? -1 : x > y ? 1 : 0;
+  }
   if (a_type.kind == Kind::kDecimal || b_type.kind == Kind::kDecimal) return CompareDecimals(a_type, a, b_type, b);
   if (a_type.kind == Kind::kInt) {
     Int128 x = IntegerOf(a_type, a);
@@ -72,11 +80,13 @@ int CompareValues(const Type& a_type, const Val& a, const Type& b_type, const Va
 }
 
 void AppendInteger(const Type& type, const Val& value, std::string* out) {
-  char digits[24];
-  char* end = type.is_unsigned
-                  ? std::to_chars(digits, digits + sizeof(digits), value.bits).ptr
-                  : std::to_chars(digits, digits + sizeof(digits), static_cast<std::int64_t>(value.bits)).ptr;
-  out->append(digits, static_cast<std::size_t>(end - digits));
+  if (!value.bytes.empty()) {
+    out->append(value.bytes);
+    return;
+  }
+  const fmt::format_int digits =
+      type.is_unsigned ? fmt::format_int(value.bits) : fmt::format_int(static_cast<std::int64_t>(value.bits));
+  out->append(digits.data(), digits.size());
 }
 
 bool Evaluator::EvalCondition(const Expr& expr, Val* out) {
@@ -85,9 +95,8 @@ bool Evaluator::EvalCondition(const Expr& expr, Val* out) {
   return true;
 }
 
-bool Evaluator::Eval(const Expr& expr, Val* out) {
+bool Evaluator::EvalOperation(const Expr& expr, Val* out) {
   switch (expr.op) {
-    case Op::kColumn: return EvalColumn(expr, out);
     case Op::kIntLiteral: *out = Val::Bits(expr.is_negative ? 0 - expr.number : expr.number); return true;
     case Op::kDecimalLiteral:
     case Op::kTextLiteral:
@@ -170,12 +179,14 @@ bool Evaluator::EvalFunction(const Expr& expr, Val* out) {
   }
 }
 
+bool Evaluator::Absent(const Expr& column) {
+  absent_column_ = static_cast<int>(column.column);
+  return Bad("a column is not in the row image");
+}
+
 bool Evaluator::EvalColumnBytes(const Expr& expr, Val* out) {
   const mysql::Value& value = row_[expr.column];
-  if (value.is_absent()) {
-    absent_column_ = static_cast<int>(expr.column);
-    return Bad("a column is not in the row image");
-  }
+  if (value.is_absent()) return Absent(expr);
   *out = value.is_null() ? Val() : Val::Bytes(value.bytes);
   return true;
 }
@@ -188,25 +199,17 @@ bool Evaluator::EvalXor(const Expr& expr, Val* out) {
   return true;
 }
 
-bool Evaluator::EvalColumn(const Expr& expr, Val* out) {
-  const mysql::Value& value = row_[expr.column];
-  if (value.is_absent()) {
-    absent_column_ = static_cast<int>(expr.column);
-    return Bad("a column is not in the row image");
-  }
-  const char* reason = readers_[expr.column].Read(value, pool_, out);
-  return reason == nullptr || Bad(reason);
-}
-
 bool Evaluator::EvalComparison(const Expr& expr, Val* out) {
   Val a;
   Val b;
-  if (!Eval(*expr.args[0], &a) || !Eval(*expr.args[1], &b)) return false;
+  const Expr& left = *expr.args[0];
+  const Expr& right = *expr.args[1];
+  if (!Eval(left, &a) || !Eval(right, &b)) return false;
   if (a.null || b.null) {
     *out = expr.op == Op::kNullSafeEqual ? Val::Bool(a.null && b.null) : Val();
     return true;
   }
-  *out = Val::Bool(Holds(expr.op, CompareValues(expr.args[0]->type, a, expr.args[1]->type, b)));
+  *out = Val::Bool(Holds(expr.op, CompareValues(left.type, a, right.type, b)));
   return true;
 }
 
@@ -316,7 +319,7 @@ bool Evaluator::EvalToText(const Expr& expr, Val* out) {
   Kind kind = expr.args[0]->type.kind;
   if (a.null) return true;
   if (kind == Kind::kBinary && !IsUtf8(a.bytes)) return Bad("a binary string that is not UTF-8");
-  if (kind != Kind::kInt) return true;
+  if (kind != Kind::kInt || !a.bytes.empty()) return true;
   std::string& text = pool_.New();
   AppendInteger(expr.args[0]->type, a, &text);
   *out = Val::Bytes(text);

@@ -23,7 +23,9 @@ class Evaluator {
       : row_(row), readers_(readers), pool_(pool), json_upper_hex_(json_upper_hex) {}
 
   // False for a bad value: reason() says why.
-  bool Eval(const Expr& expr, Val* out);
+  bool Eval(const Expr& expr, Val* out) {
+    return expr.op == Op::kColumn ? EvalColumn(expr, out) : EvalOperation(expr, out);
+  }
   // True, false or NULL of a condition.
   bool EvalCondition(const Expr& expr, Val* out);
 
@@ -35,6 +37,7 @@ class Evaluator {
   bool TakeLossy() { return std::exchange(lossy_, false); }
 
  private:
+  bool EvalOperation(const Expr& expr, Val* out);
   bool EvalFunction(const Expr& expr, Val* out);
   bool Bad(const char* reason) {
     reason_ = reason;
@@ -42,7 +45,13 @@ class Evaluator {
   }
   // Notes what an operation that keeps a part of its argument left away.
   void NoteLoss(bool lost) { lossy_ = lossy_ || lost; }
-  bool EvalColumn(const Expr& expr, Val* out);
+  bool EvalColumn(const Expr& expr, Val* out) {
+    const mysql::Value& value = row_[expr.column];
+    if (value.is_absent()) return Absent(expr);
+    const char* const reason = readers_[expr.column].Read(value, pool_, out);
+    return reason == nullptr || Bad(reason);
+  }
+  bool Absent(const Expr& column);
   bool EvalXor(const Expr& expr, Val* out);
 
   // eval_numbers.cc
@@ -104,7 +113,8 @@ class Evaluator {
   bool EvalTime(const Expr& expr, Val* out);
   bool EvalToDateTime(const Expr& expr, Val* out);
   bool EvalToDate(const Expr& expr, Val* out);
-  bool EvalFromUnixTime(const Expr& expr, Val* out);
+  // The fraction is filled up with zeros to `shown_digits`.
+  bool EvalFromUnixTime(const Expr& expr, unsigned shown_digits, Val* out);
   bool EvalUnixTimestamp(const Expr& expr, Val* out);
   bool EvalConvertTz(const Expr& expr, Val* out);
   bool EvalAddInterval(const Expr& expr, Val* out);

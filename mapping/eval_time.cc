@@ -40,6 +40,8 @@ void PutDigits(std::int64_t value, std::size_t at, std::size_t count, std::strin
   for (std::size_t i = at + count; i > at; --i, value /= 10) (*text)[i - 1] = static_cast<char>('0' + value % 10);
 }
 
+std::size_t DateTimeBytes(unsigned digits) { return kDateTimeBytes + (digits == 0 ? 0 : 1 + digits); }
+
 // Microseconds behind the point of a time with `digits` of them.
 std::int64_t FractionOf(std::string_view text, unsigned digits) {
   if (digits == 0) return 0;
@@ -52,7 +54,7 @@ bool Evaluator::EvalTime(const Expr& expr, Val* out) {
   switch (expr.op) {
     case Op::kToDateTime: return EvalToDateTime(expr, out);
     case Op::kToDate: return EvalToDate(expr, out);
-    case Op::kFromUnixTime: return EvalFromUnixTime(expr, out);
+    case Op::kFromUnixTime: return EvalFromUnixTime(expr, expr.type.fraction, out);
     case Op::kUnixTimestamp: return EvalUnixTimestamp(expr, out);
     case Op::kConvertTz: return EvalConvertTz(expr, out);
     case Op::kAddInterval: return EvalAddInterval(expr, out);
@@ -60,7 +62,7 @@ bool Evaluator::EvalTime(const Expr& expr, Val* out) {
   }
 }
 
-bool Evaluator::EvalFromUnixTime(const Expr& expr, Val* out) {
+bool Evaluator::EvalFromUnixTime(const Expr& expr, unsigned shown_digits, Val* out) {
   const unsigned digits = expr.type.fraction;
   bool null = false;
   Int128 number = 0;
@@ -69,10 +71,11 @@ bool Evaluator::EvalFromUnixTime(const Expr& expr, Val* out) {
   const std::int64_t unit = static_cast<std::int64_t>(PowerOfTen(digits));
   constexpr Int128 kSecondsMax = Int128{1} << 40;  // FormatSeconds knows the exact end
   std::string& text = pool_.New();
-  text.resize(kDateTimeBytes + (digits == 0 ? 0 : 1 + digits), '.');
+  text.assign(kZeros.substr(0, DateTimeBytes(shown_digits)));
   const bool small = number >= 0 && number <= kSecondsMax * unit;
   const std::int64_t scaled = small ? static_cast<std::int64_t>(number) : -1;
-  if (!small || !FormatSeconds(scaled / unit, text.data())) {
+  const std::int64_t seconds = digits == 0 ? scaled : scaled / unit;
+  if (!small || !FormatSeconds(seconds, text.data())) {
     return Bad("seconds outside 1970 to 9999 under FROM_UNIXTIME");
   }
   if (digits > 0) PutDigits(scaled % unit, kDateTimeBytes + 1, digits, &text);
@@ -182,11 +185,16 @@ bool Evaluator::EvalToDate(const Expr& expr, Val* out) {
 }
 
 bool Evaluator::EvalToDateTime(const Expr& expr, Val* out) {
+  const Expr& time = *expr.args[0];
+  // The common case of a message's time: the digits that are wanted are written at once.
+  if (time.op == Op::kFromUnixTime && time.type.fraction <= expr.type.fraction) {
+    return EvalFromUnixTime(time, expr.type.fraction, out);
+  }
   Val a;
-  if (!Eval(*expr.args[0], &a)) return false;
+  if (!Eval(time, &a)) return false;
   if (a.null) return *out = a, true;
-  std::size_t wanted = kDateTimeBytes + (expr.type.fraction == 0 ? 0u : 1u + expr.type.fraction);
-  if (expr.args[0]->type.kind == Kind::kText) {
+  const std::size_t wanted = DateTimeBytes(expr.type.fraction);
+  if (time.type.kind == Kind::kText) {
     int digits = CanonicalFraction(a.bytes);
     if (digits < 0 || digits > expr.type.fraction) return Bad("text that is not a date and time");
   }

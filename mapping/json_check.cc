@@ -1,5 +1,6 @@
 #include "mapping/json_check.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -154,7 +155,10 @@ bool IsJson(std::string_view text) { return Checker(text).Run(); }
 void AppendJsonString(std::string_view text, bool upper_hex, std::string* out) {
   const char* digits = upper_hex ? "0123456789ABCDEF" : "0123456789abcdef";
   out->push_back('"');
-  for (char c : text) {
+  const auto is_plain = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; };
+  const auto first = std::find_if_not(text.begin(), text.end(), is_plain);
+  out->append(text.begin(), first);
+  for (char c : text.substr(static_cast<std::size_t>(first - text.begin()))) {
     switch (c) {
       case '"': out->append("\\\""); break;
       case '\\': out->append("\\\\"); break;

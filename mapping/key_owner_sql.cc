@@ -46,18 +46,22 @@ Int128 ParsedNumber(const std::string& text) {
 
 class KeyColumns final : public OwnerSql {
  public:
-  explicit KeyColumns(KeyOwnerParts parts) : parts_(std::move(parts)), inverter_(*parts_.schema, *parts_.charsets) {}
+  explicit KeyColumns(KeyOwnerParts parts)
+      : parts_(std::move(parts)),
+        target_(*parts_.context.target),
+        schema_(parts_.context.schema),
+        inverter_(schema_, parts_.charsets) {}
 
   Status Prove() {
-    for (std::size_t i = 0; i < parts_.target->key.size(); ++i) {
-      const TargetColumn& column = parts_.target->columns[parts_.target->key[i]];
-      if (const char* why = TakeBack(*parts_.expressions[i], column); why != nullptr) {
+    for (std::size_t i = 0; i < target_.key.size(); ++i) {
+      const TargetColumn& column = target_.columns[target_.key[i]];
+      if (const char* why = TakeBack(*parts_.expressions[target_.key[i]], column); why != nullptr) {
         return Refused(column.name, fmt::format("{}; {}", why, kRemedy));
       }
     }
     for (const std::size_t index : parts_.legacy_key) {
       if (inverter_.told()[index]) continue;
-      return Refused(parts_.schema->columns[index].name,
+      return Refused(schema_.columns[index].name,
                      fmt::format("the declared key does not tell this column of the legacy key; {}", kRemedy));
     }
     conditions_.insert(conditions_.end(), inverter_.conditions().begin(), inverter_.conditions().end());
@@ -66,10 +70,10 @@ class KeyColumns final : public OwnerSql {
   }
 
   std::string Shown(std::size_t column) const override {
-    const store::TargetTable& target = *parts_.target;
-    if (column == target.bucket) return store::ShownBucketSql(target, *parts_.rules);
-    if (column == target.owner_origin) return std::to_string(parts_.origin);
-    if (column == target.owner_table) return std::to_string(parts_.table_ordinal);
+    const store::TargetTable& target = target_;
+    if (column == target.bucket) return store::ShownBucketSql(target, *parts_.context.rules);
+    if (column == target.owner_origin) return std::to_string(parts_.config.origin);
+    if (column == target.owner_table) return std::to_string(parts_.context.table_ordinal);
     return column == target.owner_key ? key_ : store::ShownSql(target.columns[column]);
   }
   std::string Key() const override { return key_; }
@@ -125,7 +129,7 @@ class KeyColumns final : public OwnerSql {
     std::vector<std::string> items;
     std::vector<std::string> lines;
     for (const std::size_t index : parts_.legacy_key) {
-      const mysql::Column& column = parts_.schema->columns[index];
+      const mysql::Column& column = schema_.columns[index];
       const ToldColumn& told = *inverter_.told()[index];
       if (told.line) lines.push_back(told.line->column);
       items.push_back(column.is_integer() ? IntegerPartSql(told.sql, !column.is_unsigned) : BytesPartSql(told.sql));
@@ -137,7 +141,7 @@ class KeyColumns final : public OwnerSql {
 
   // As verify's of the legacy table: an index serves the first term, but not a comparison of rows.
   std::string BoundSql(std::string_view owner_key, char symbol, bool included) const {
-    const auto values = DecodeOwnerKey(*parts_.schema, parts_.legacy_key, owner_key);
+    const auto values = DecodeOwnerKey(schema_, parts_.legacy_key, owner_key);
     if (!values) return "NULL";
     std::string sql;
     for (std::size_t i = values->size(); i-- > 0;) {
@@ -156,6 +160,8 @@ class KeyColumns final : public OwnerSql {
   std::string OwnerCondition(std::string_view legacy_key) const;
 
   const KeyOwnerParts parts_;
+  const store::TargetTable& target_;
+  const mysql::TableSchema& schema_;
   KeyInverter inverter_;
   std::vector<std::string> conditions_;
   std::string key_;
@@ -164,24 +170,24 @@ class KeyColumns final : public OwnerSql {
 };
 
 std::string KeyColumns::OwnerCondition(std::string_view legacy_key) const {
-  const auto texts = DecodeOwnerKey(*parts_.schema, parts_.legacy_key, legacy_key);
+  const auto texts = DecodeOwnerKey(schema_, parts_.legacy_key, legacy_key);
   if (!texts) return {};
-  std::vector<mysql::Value> row(parts_.schema->columns.size(), mysql::Value::Absent());
+  std::vector<mysql::Value> row(schema_.columns.size(), mysql::Value::Absent());
   for (std::size_t i = 0; i < texts->size(); ++i) {
     const std::size_t index = parts_.legacy_key[i];
-    const auto value = mysql::ParseText(parts_.schema->columns[index], (*texts)[i]);
+    const auto value = mysql::ParseText(schema_.columns[index], (*texts)[i]);
     if (!value.ok()) return {};
     row[index] = *value;
   }
   StringPool pool;
-  Evaluator evaluator(row, *parts_.readers, pool, parts_.flavour == mysql::Flavour::kMariaDb);
+  Evaluator evaluator(row, parts_.readers, pool, parts_.context.flavour == mysql::Flavour::kMariaDb);
   std::string condition;
-  for (std::size_t i = 0; i < parts_.expressions.size(); ++i) {
+  for (const std::size_t index : target_.key) {
     Val value;
     const char* reason = "";
     bool replaced = false;
-    if (!parts_.expressions[i]->Eval(evaluator, pool, &value, &reason, &replaced) || value.null) return {};
-    const TargetColumn& column = parts_.target->columns[parts_.target->key[i]];
+    if (!parts_.expressions[index]->Eval(evaluator, pool, &value, &reason, &replaced) || value.null) return {};
+    const TargetColumn& column = target_.columns[index];
     condition += (condition.empty() ? "" : " AND ") + EqualSql(column, std::string(value.bytes));
   }
   return condition;
@@ -201,8 +207,10 @@ std::string KeyColumns::Owners(std::span<const std::string_view> legacy_keys) co
 }  // namespace
 
 Result<std::unique_ptr<const OwnerSql>> KeyOwnerSql(KeyOwnerParts parts) {
+  const std::string place = fmt::format("{}: {} into {}: declared key", parts.config.place,
+                                        parts.context.schema.name.Text(), parts.context.target->name);
   auto made = std::make_unique<KeyColumns>(std::move(parts));
-  SL_TRY(made->Prove());
+  if (Status status = made->Prove(); !status.ok()) return status.WithContext(place);
   return std::unique_ptr<const OwnerSql>(std::move(made));
 }
 

@@ -11,28 +11,24 @@
 
 #include "base/status.h"
 #include "mapping/column_reader.h"
+#include "mapping/config.h"
 #include "mapping/owner_sql.h"
+#include "mapping/table_mapper.h"
 #include "mapping/target_column.h"
-#include "mysql/position.h"
-#include "mysql/schema.h"
 
 namespace shardlift::mapping {
 
 // Parts of a compiled mapping; all must outlive what is made of them.
 struct KeyOwnerParts {
-  const store::TargetTable* target;
-  const store::BucketRules* rules;
-  const mysql::TableSchema* schema;
+  const MappingConfig& config;
+  const TableContext& context;
   std::span<const std::size_t> legacy_key;
-  const ContentCharsets* charsets;
-  const std::vector<ColumnReader>* readers;
-  std::vector<const TargetExpression*> expressions;  // of the key's columns, in its order
-  mysql::Flavour flavour;
-  std::uint32_t origin;
-  std::uint32_t table_ordinal;
+  const ContentCharsets& charsets;
+  const std::vector<ColumnReader>& readers;
+  std::vector<const TargetExpression*> expressions;  // by target column; nullptr where the tool fills it
 };
 
-// kRefused with the column and the reason, when it cannot be shown that the key names the legacy row.
+// kRefused with mapping, table, column and reason, when it cannot be shown that the key names the legacy row.
 base::Result<std::unique_ptr<const OwnerSql>> KeyOwnerSql(KeyOwnerParts parts);
 
 }  // namespace shardlift::mapping

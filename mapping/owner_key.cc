@@ -11,7 +11,9 @@ namespace {
 constexpr std::uint64_t kSignBit = 1ull << 63;
 
 void AppendBigEndian(std::uint64_t value, std::string* out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
+  char bytes[8];
+  for (unsigned i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value >> (56 - 8 * i));
+  out->append(bytes, sizeof(bytes));
 }
 
 void AppendEscaped(std::string_view bytes, std::string* out) {
@@ -62,6 +64,36 @@ std::string BytesPartSql(const std::string& bytes) { return "CONCAT(REPLACE(" + 
 
 bool IsOwnerKeyColumn(const mysql::Column& column) {
   return column.is_integer() || column.is_text() || column.is_binary();
+}
+
+base::Result<std::vector<std::size_t>> OwnerKeyColumns(const mysql::TableSchema& schema,
+                                                       std::span<const std::string> names) {
+  const auto wrong = [](std::string message) { return base::Status(base::Code::kUsage, std::move(message)); };
+  const std::string table = schema.name.Text();
+  if (names.empty()) return wrong("name the columns of a unique key of " + table);
+  std::vector<std::size_t> key;
+  for (const std::string& name : names) {
+    const int index = schema.Find(name);
+    if (index < 0) return wrong("there is no column " + name + " in " + table);
+    const mysql::Column& column = schema.columns[static_cast<std::size_t>(index)];
+    if (!IsOwnerKeyColumn(column)) {
+      return wrong("column " + name + " has type " + column.column_type +
+                   "; a key may have integers, text and binary strings");
+    }
+    key.push_back(static_cast<std::size_t>(index));
+  }
+  std::string known;
+  for (const mysql::UniqueKey& unique : schema.unique_keys) {
+    if (unique.columns == key) return key;
+    known += known.empty() ? " (" : "; (";
+    for (std::size_t i = 0; i < unique.columns.size(); ++i) {
+      known += (i > 0 ? ", " : "") + schema.columns[unique.columns[i]].name;
+    }
+    known += ")";
+  }
+  const std::string none = "these columns are not a unique key of NOT NULL columns of " + table;
+  if (!known.empty()) return wrong(none + "; it has" + known + " (the order counts)");
+  return wrong(none + ", which has none: give it one, or leave the table out of \"match\"");
 }
 
 const char* EncodeOwnerKey(const mysql::TableSchema& schema, std::span<const std::size_t> key,

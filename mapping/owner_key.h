@@ -25,6 +25,10 @@ inline constexpr std::size_t kOwnerKeyBytesMax = 255;
 // True for the column types that may be part of a key.
 bool IsOwnerKeyColumn(const mysql::Column& column);
 
+// The columns with these names, as indexes; kUsage when they are no unique key of NOT NULL columns that may be one.
+base::Result<std::vector<std::size_t>> OwnerKeyColumns(const mysql::TableSchema& schema,
+                                                       std::span<const std::string> names);
+
 // Replaces `out` by the key of the row. nullptr, else the reason why there is none.
 const char* EncodeOwnerKey(const mysql::TableSchema& schema, std::span<const std::size_t> key,
                            std::span<const mysql::Value> row, std::string* out);

@@ -151,6 +151,7 @@ class Writer {
       return Compare(Symbol(expr.op), *expr.args[0], *expr.args[1]);
     }
     if (Symbol(expr.op).empty()) return Function(expr);
+    if (expr.op == Op::kIntDivide) return IntDivide(expr);
     const std::string sql = fmt::format("({} {} {})", Arg(expr, 0), Symbol(expr.op), Arg(expr, 1));
     // MariaDB has a rest of -0.00.
     return Number(expr, expr.op == Op::kModulo && expr.type.kind == Kind::kDecimal ? "(" + sql + " + 0)" : sql);
@@ -205,6 +206,16 @@ class Writer {
   // Digits as the checker counted them: what a server takes along behind them must not reach the next operation.
   static std::string Number(const Expr& expr, const std::string& sql) {
     return expr.type.kind == Kind::kDecimal ? Typed(expr, sql) : sql;
+  }
+
+  // To MySQL a quotient that is the least BIGINT is out of range; it comes of division by 1 alone.
+  std::string IntDivide(const Expr& expr) const {
+    const std::string x = Arg(expr, 0);
+    const std::string y = Arg(expr, 1);
+    const Type& type = expr.args[0]->type;
+    const bool may_be_least = type.kind == Kind::kInt && type.min <= kSignedMin && !expr.type.is_unsigned;
+    if (c_.flavour == mysql::Flavour::kMariaDb || !may_be_least) return fmt::format("({} DIV {})", x, y);
+    return fmt::format("IF({1} = 1, {0}, {0} DIV {1})", x, y);
   }
 
   // Not all rules look at each argument, so a NULL would not always make the bucket NULL by itself.

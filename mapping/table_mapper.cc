@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "mapping/eval.h"
 #include "mapping/key_owner_sql.h"
 #include "mapping/lossy.h"
 #include "mapping/owner_key.h"
-#include "mapping/packed_row.h"
 #include "mapping/parser.h"
+#include "mapping/row_template.h"
 #include "mapping/target_column.h"
 #include "store/message_table.h"
 #include "store/router.h"
@@ -42,7 +43,9 @@ struct TableMapper::Impl {
   ContentCharsets charsets;
   std::vector<std::size_t> key;
   std::vector<ColumnReader> readers;
-  std::vector<Column> columns;  // named ones and defaults, in table order
+  std::vector<Column> columns;        // named ones and defaults, in table order
+  std::vector<std::size_t> computed;  // of these, those whose value follows from the row
+  std::optional<RowTemplate> row_template;
   ExprPtr where;
   std::string origin_text;
   std::string ordinal_text;
@@ -68,7 +71,9 @@ struct TableMapper::Impl {
   Status CheckUnmapped(std::vector<bool> used) const;
   void WriteSql();
   Status FindOwners();
+  void ComputeConstants();
   Status BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const;
+  Status MapRow(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const;
   Status MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const;
 };
 
@@ -82,31 +87,10 @@ Status TableMapper::Impl::CheckNumbers() const {
 }
 
 Status TableMapper::Impl::CompileKey() {
-  const mysql::TableSchema& schema = context.schema;
-  const std::string table = schema.name.Text();
-  if (config.key.empty()) return Error("key", "name the columns of a unique key of " + table);
-  for (const std::string& name : config.key) {
-    int index = schema.Find(name);
-    if (index < 0) return Error("key", "there is no column " + name + " in " + table);
-    const mysql::Column& column = schema.columns[static_cast<std::size_t>(index)];
-    if (!IsOwnerKeyColumn(column)) {
-      return Error("key", "column " + name + " has type " + column.column_type +
-                              "; a key may have integers, text and binary strings");
-    }
-    key.push_back(static_cast<std::size_t>(index));
-  }
-  std::string known;
-  for (const mysql::UniqueKey& unique : schema.unique_keys) {
-    if (unique.columns == key) return base::Ok();
-    known += known.empty() ? " (" : "; (";
-    for (std::size_t i = 0; i < unique.columns.size(); ++i) {
-      known += (i > 0 ? ", " : "") + schema.columns[unique.columns[i]].name;
-    }
-    known += ")";
-  }
-  const std::string wrong = "these columns are not a unique key of NOT NULL columns of " + table;
-  if (!known.empty()) return Error("key", wrong + "; it has" + known + " (the order counts)");
-  return Error("key", wrong + ", which has none: give it one, or leave the table out of \"match\"");
+  auto columns_of_key = OwnerKeyColumns(context.schema, config.key);
+  if (!columns_of_key.ok()) return Error("key", columns_of_key.status().message());
+  key = std::move(columns_of_key).value();
+  return base::Ok();
 }
 
 Status TableMapper::Impl::CheckTargets() const {
@@ -258,21 +242,33 @@ Status TableMapper::Impl::FindOwners() {
     owners = OwnerColumnsSql(Target(), config.origin, context.table_ordinal);
     return base::Ok();
   }
-  KeyOwnerParts parts{&Target(),       context.rules.get(), &context.schema,      key, &charsets, &readers, {},
-                      context.flavour, config.origin,       context.table_ordinal};
-  for (const std::size_t target : Target().key) {
-    const auto column =
-        std::find_if(columns.begin(), columns.end(), [&](const Column& one) { return one.target == target; });
-    SL_CHECK(column != columns.end());
-    parts.expressions.push_back(&column->expression);
-  }
-  auto made = KeyOwnerSql(std::move(parts));
-  if (!made.ok()) {
-    return made.status().WithContext(
-        fmt::format("{}: {} into {}: declared key", config.place, context.schema.name.Text(), Target().name));
-  }
-  owners = std::move(made).value();
+  KeyOwnerParts parts{config, context, key, charsets, readers, {}};
+  parts.expressions.resize(Target().columns.size());
+  for (const Column& column : columns) parts.expressions[column.target] = &column.expression;
+  SL_ASSIGN(owners, KeyOwnerSql(std::move(parts)));
   return base::Ok();
+}
+
+// A constant that is a bad value, or loses something, is left to the rows: they say so, and are counted.
+void TableMapper::Impl::ComputeConstants() {
+  RowTemplate& row = row_template.emplace(Target().columns.size());
+  row.SetConstant(Target().owner_origin, Val::Bytes(origin_text));
+  row.SetConstant(Target().owner_table, Val::Bytes(ordinal_text));
+  StringPool pool;
+  Evaluator evaluator({}, {}, pool, context.flavour == mysql::Flavour::kMariaDb);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const Column& column = columns[i];
+    const char* reason = "";
+    bool replaced = false;
+    Val value;
+    if (!column.expression.IsConstant() || !column.expression.Eval(evaluator, pool, &value, &reason, &replaced) ||
+        replaced || evaluator.TakeLossy()) {
+      computed.push_back(i);
+    } else {
+      row.SetConstant(column.target, value);
+    }
+  }
+  row.Finish();
 }
 
 Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const {
@@ -288,8 +284,9 @@ Status TableMapper::Impl::BadValue(std::string_view target, const Evaluator& eva
 Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, MappedRow* out) const {
   const store::TargetTable& target = Target();
   std::vector<Val>& fields = scratch.fields;
-  fields.assign(target.columns.size(), Val());
-  for (const Column& column : columns) {
+  fields.resize(target.columns.size());
+  for (const std::size_t index : computed) {
+    const Column& column = columns[index];
     const char* reason = "";
     bool replaced = false;
     if (!column.expression.Eval(evaluator, scratch.pool, &fields[column.target], &reason, &replaced)) {
@@ -300,21 +297,20 @@ Status TableMapper::Impl::MapColumns(Evaluator& evaluator, MapScratch& scratch, 
     if (evaluator.TakeLossy()) out->lossy.push_back(static_cast<std::uint16_t>(column.target));
   }
   const auto number_or = [&](std::size_t index, std::uint32_t otherwise) {
-    return index == store::TargetTable::kNone ? otherwise : static_cast<std::uint32_t>(fields[index].bits);
+    if (index == store::TargetTable::kNone) return otherwise;
+    return static_cast<std::uint32_t>(row_template->At(index, fields).bits);
   };
-  out->bucket = context.rules->BucketOf({number_or(target.account_type, target.account_type_fixed),
-                                         fields[target.account_key].bytes, number_or(target.biz_tag, 0)});
+  out->bucket =
+      context.rules->BucketOf({number_or(target.account_type, target.account_type_fixed),
+                               row_template->At(target.account_key, fields).bytes, number_or(target.biz_tag, 0)});
   if (out->bucket == store::kNoBucket) {
     out->bad_column = static_cast<int>(target.bucket);
     return BadValue("bucket", evaluator, kNoBucketReason);
   }
-  std::string& bucket = scratch.pool.New();
-  AppendInteger(Type{}, Val::Bits(out->bucket), &bucket);
-  fields[target.bucket] = Val::Bytes(bucket);
-  fields[target.owner_origin] = Val::Bytes(origin_text);
-  fields[target.owner_table] = Val::Bytes(ordinal_text);
+  const fmt::format_int bucket(out->bucket);
+  fields[target.bucket] = Val::Bytes({bucket.data(), bucket.size()});
   fields[target.owner_key] = Val::Bytes(out->owner_key);
-  Pack(fields, &out->fields);
+  row_template->Pack(fields, &out->fields);
   return base::Ok();
 }
 
@@ -343,28 +339,34 @@ base::Result<std::unique_ptr<TableMapper>> TableMapper::Compile(const MappingCon
   }
   impl->WriteSql();
   SL_TRY(impl->FindOwners());
+  impl->ComputeConstants();
   return std::unique_ptr<TableMapper>(new TableMapper(std::move(impl)));
+}
+
+Status TableMapper::Impl::MapRow(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const {
+  scratch.pool.Reset();
+  Evaluator evaluator(row, readers, scratch.pool, context.flavour == mysql::Flavour::kMariaDb);
+  if (where != nullptr) {
+    Val holds;
+    if (!evaluator.EvalCondition(*where, &holds)) return BadValue("where", evaluator, evaluator.reason());
+    if (holds.null || holds.bits == 0) return base::Ok();
+    evaluator.TakeLossy();
+  }
+  SL_TRY(MapColumns(evaluator, scratch, out));
+  out->kept = true;
+  return base::Ok();
 }
 
 Status TableMapper::Map(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const {
   out->kept = false;
   out->bucket = 0;
-  out->fields.clear();
   out->replaced.clear();
   out->lossy.clear();
   out->bad_column = -1;
-  SL_TRY(OwnerKey(row, &out->owner_key));
-  scratch.pool.Reset();
-  Evaluator evaluator(row, impl_->readers, scratch.pool, impl_->context.flavour == mysql::Flavour::kMariaDb);
-  if (impl_->where != nullptr) {
-    Val holds;
-    if (!evaluator.EvalCondition(*impl_->where, &holds)) return impl_->BadValue("where", evaluator, evaluator.reason());
-    if (holds.null || holds.bits == 0) return base::Ok();
-    evaluator.TakeLossy();
-  }
-  SL_TRY(impl_->MapColumns(evaluator, scratch, out));
-  out->kept = true;
-  return base::Ok();
+  Status status = OwnerKey(row, &out->owner_key);
+  if (status.ok()) status = impl_->MapRow(row, scratch, out);
+  if (!out->kept) out->fields.clear();  // else overwritten: clearing them first would have them filled twice
+  return status;
 }
 
 Status TableMapper::OwnerKey(std::span<const mysql::Value> row, std::string* out) const {

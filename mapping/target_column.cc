@@ -50,12 +50,16 @@ void WrapDigits(Op op, const store::TargetColumn& target, ExprPtr* expr) {
   *expr = std::move(cast);
 }
 
+bool AlwaysFits(const store::TargetColumn& target, const Type& integer) {
+  return integer.min >= SmallestOf(target) && integer.max <= Int128{target.limit};
+}
+
 Status ConvertInteger(const TypeContext& context, const store::TargetColumn& target, const Expr& expr) {
   if (expr.type.kind != Kind::kInt) {
     return CannotFill(context, expr, "a number",
                       target.kind == TargetKind::kSigned ? "write CAST(... AS SIGNED)" : "write CAST(... AS UNSIGNED)");
   }
-  if (expr.type.min >= SmallestOf(target) && expr.type.max <= Int128{target.limit}) return base::Ok();
+  if (AlwaysFits(target, expr.type)) return base::Ok();
   const std::string least = (target.kind == TargetKind::kSigned ? "-" : "") + std::to_string(target.least);
   Note(context,
        "values outside " + least + " to " + std::to_string(target.limit) + " are bad values (checked at run time)");
@@ -183,6 +187,17 @@ Status Convert(const TypeContext& context, const store::TargetColumn& target, Ex
   return base::Ok();
 }
 
+bool ReadsAColumn(const Expr& expr) {
+  if (expr.op == Op::kColumn || expr.op == Op::kColumnBytes) return true;
+  return std::any_of(expr.args.begin(), expr.args.end(), [](const ExprPtr& arg) { return ReadsAColumn(*arg); });
+}
+
+// An object whose text our own evaluator writes from one end to the other.
+bool IsFlatJsonObject(const Expr& expr) {
+  return expr.op == Op::kJsonObject && std::none_of(expr.args.begin(), expr.args.end(),
+                                                    [](const ExprPtr& arg) { return arg->type.kind == Kind::kJson; });
+}
+
 }  // namespace
 
 base::Result<TargetExpression> TargetExpression::Compile(const TypeContext& context,
@@ -195,24 +210,23 @@ base::Result<TargetExpression> TargetExpression::Compile(const TypeContext& cont
   }
   if (expr->type.nullable && !target.nullable) context.notes->push_back("NULL is a bad value (checked at run time)");
   SL_TRY(Convert(context, target, &expr));
-  TargetExpression made(target, std::move(expr));
-  const Expr& literal = *made.expr_;
-  const bool fits =
-      !literal.is_negative && literal.number <= target.limit && Int128{literal.number} >= SmallestOf(target);
-  const bool integer = target.kind == TargetKind::kUnsigned || target.kind == TargetKind::kSigned;
-  if (integer && literal.op == Op::kIntLiteral && fits) {
-    made.constant_ = std::to_string(literal.number);
-  }
-  return made;
+  return TargetExpression(target, std::move(expr));
 }
 
 TargetExpression::TargetExpression(const store::TargetColumn& target, ExprPtr expr)
-    : target_(&target), expr_(std::move(expr)) {
+    : target_(&target),
+      expr_(std::move(expr)),
+      is_json_by_form_(IsFlatJsonObject(*expr_)),
+      always_fits_(AlwaysFits(target, expr_->type)) {
   const Charset charset = FindCharset(target.charset);
   if (target.kind == TargetKind::kText && charset != Charset::kUtf8 && charset != Charset::kAscii) {
     encoder_ = std::make_shared<const CharsetEncoder>(target.charset);
+  } else if (target.charset != "utf8mb4") {
+    too_long_from_ = target.charset == "ascii" ? 0x80 : 0xF0;
   }
 }
+
+bool TargetExpression::IsConstant() const { return !ReadsAColumn(*expr_); }
 
 Status TargetExpression::SetReplacement(const TypeContext& context, std::string_view own_text) {
   std::vector<std::string> notes;  // what would be checked at run time is an error here
@@ -244,10 +258,6 @@ bool TargetExpression::Eval(Evaluator& evaluator, StringPool& pool, Val* out, co
 }
 
 bool TargetExpression::EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const {
-  if (!constant_.empty()) {
-    *out = {false, expr_->number, constant_};
-    return true;
-  }
   if (!evaluator.Eval(*expr_, out)) {
     *reason = evaluator.reason();
     return false;
@@ -274,7 +284,7 @@ bool TargetExpression::EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out,
       return IsSetOfMembers(out->bytes);
     case TargetKind::kJson:
       *reason = "text that is not JSON, or nested too deeply";
-      if (!IsJson(out->bytes)) return false;
+      if (!is_json_by_form_ && !IsJson(out->bytes)) return false;
       break;
     case TargetKind::kBinary:
       *reason = "fewer bytes than the column has";
@@ -285,6 +295,7 @@ bool TargetExpression::EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out,
   return out->bytes.size() <= target_->limit;
 }
 
+// Of the kinds of columns that `message` has; the others' bad values no SQL tells yet.
 base::Result<std::string> TargetExpression::GoodSql(const SqlContext& context, std::string_view text) const {
   SL_ASSIGN(const std::string inside, GoodValueSql(context, text, *expr_));
   const Type& type = expr_->type;

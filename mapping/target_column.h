@@ -31,6 +31,8 @@ class TargetExpression {
 
   // False for a bad value; evaluator.reason() or `reason` says why. The bytes are what the column holds.
   bool Eval(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason, bool* replaced) const;
+  // True if no row can change the value.
+  bool IsConstant() const;
   std::string Sql(const SqlContext& context) const;
   const Expr& expr() const { return *expr_; }
   bool has_replacement() const { return replacement_ != nullptr; }
@@ -52,7 +54,9 @@ class TargetExpression {
 
   const store::TargetColumn* target_;
   ExprPtr expr_;
-  std::string constant_;                           // the text of an integer literal; empty for anything else
+  bool is_json_by_form_;             // what is computed need not be looked at
+  bool always_fits_;                 // an integer that is
+  unsigned char too_long_from_ = 0;  // first bytes of characters that a text column's set does not have; 0: none
   std::shared_ptr<const CharsetEncoder> encoder_;  // of a text column that is not UTF-8
   std::unique_ptr<TargetExpression> replacement_;
 };

@@ -27,9 +27,12 @@ constexpr Int128 kYearMax = 2155;
 }  // namespace
 
 bool TargetExpression::EvalInteger(StringPool& pool, Val* out, const char** reason) const {
-  const Int128 value = IntegerOf(expr_->type, *out);
-  *reason = "a number out of the column's range";
-  if (value < SmallestOf(*target_) || value > Int128{target_->limit}) return false;
+  if (!always_fits_) {
+    const Int128 value = IntegerOf(expr_->type, *out);
+    *reason = "a number out of the column's range";
+    if (value < SmallestOf(*target_) || value > Int128{target_->limit}) return false;
+  }
+  if (!out->bytes.empty()) return true;
   std::string& text = pool.New();
   AppendInteger(expr_->type, *out, &text);
   out->bytes = text;
@@ -83,11 +86,10 @@ bool TargetExpression::EvalText(StringPool& pool, const Val& value, const char**
     std::string& encoded = pool.New();
     if (!encoder_->Append(value.bytes, &encoded)) return false;
     stored = encoded;
-  } else if (target_->charset != "utf8mb4") {
-    const unsigned char least = target_->charset == "ascii" ? 0x80 : 0xF0;  // what a longer character begins with
-    if (std::any_of(stored.begin(), stored.end(), [&](char c) { return static_cast<unsigned char>(c) >= least; })) {
-      return false;
-    }
+  } else if (too_long_from_ != 0 && std::any_of(stored.begin(), stored.end(), [this](char c) {
+               return static_cast<unsigned char>(c) >= too_long_from_;
+             })) {
+    return false;
   }
   *reason = "spaces at the end, which the column does not keep";
   if (target_->pads && stored.ends_with(' ')) return false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 namespace shardlift::migrate {
 
 class Lane;
+class OwnerLook;
 
 // A legacy row's name in the target: origin (1 byte), table ordinal (2 bytes, big-endian), canonical legacy key.
 // Origin and table are those of the catalog; the bytes order as the unique owner index does.
@@ -86,7 +88,8 @@ struct LaneBatch {
   std::unordered_map<std::string, OwnerState> owners;  // by owner id
   std::vector<Lane*> wait_for;  // lanes whose inserts of this round commit before moved_away deletes
   std::optional<ChunkPart> chunk;
-  std::uint64_t row_changes = 0;  // source row changes that went into `owners`, for the counters
+  std::shared_ptr<OwnerLook> look;  // of this batch alone
+  std::uint64_t row_changes = 0;    // source row changes that went into `owners`, for the counters
   std::uint64_t bytes = 0;
   // The checkpoint after this batch; nullopt: a part of a group or a chunk, the checkpoint stays where it is.
   std::optional<mysql::SourcePosition> restart;  // where the stream has to start again

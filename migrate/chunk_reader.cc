@@ -12,6 +12,7 @@
 #include "mapping/owner_key.h"
 #include "migrate/key_cursor.h"
 #include "migrate/patience.h"
+#include "mysql/seen_position.h"
 
 namespace shardlift::migrate {
 namespace {
@@ -168,8 +169,26 @@ Status ChunkReader::RereadKeys(const job::CatalogTable& table, const std::vector
   return base::Ok();
 }
 
+Result<std::shared_ptr<ChunkWindow>> ChunkReader::Look(const job::CatalogTable& table,
+                                                       std::vector<std::string> owner_ids,
+                                                       std::shared_ptr<OwnerLook> look,
+                                                       std::chrono::steady_clock::time_point deadline) {
+  if (!session_) SL_TRY(Reopen());
+  if (Stopping()) return std::shared_ptr<ChunkWindow>();
+  look_deadline_ = deadline;
+  std::shared_ptr<ChunkWindow> window = context_.book->OpenForKeys(&table, std::move(owner_ids), std::move(look));
+  Result<bool> read = ReadChunk(window);
+  if (read.ok()) return *read ? window : nullptr;
+  context_.book->Void(window);
+  // The wait for visibility ended, and the server is still there.
+  if (read.status().code() == Code::kEnvironment && std::chrono::steady_clock::now() >= deadline) {
+    return std::shared_ptr<ChunkWindow>();
+  }
+  return Status(read.status()).WithContext(Where(table));
+}
+
 Status ChunkReader::WaitUntilVisible(const mysql::SourcePosition& position) {
-  const auto deadline = std::chrono::steady_clock::now() + kVisibleDeadline;
+  const auto deadline = look_deadline_.value_or(std::chrono::steady_clock::now() + kVisibleDeadline);
   for (auto pause = 1ms; !Stopping(); pause = std::min<std::chrono::milliseconds>(pause * 2, 100ms)) {
     const Result<mysql::SourcePosition> visible = mysql::ReadVisibleLowerBound(*session_);
     // While commits hang the answer may be "cannot be told yet"; that is waited for like a position that is too early.
@@ -218,14 +237,15 @@ Result<bool> ChunkReader::TryChunk(const std::shared_ptr<ChunkWindow>& window) {
   }
   base::SyncPoint("chunk.opened", window->table->schema().name.Text());
   ChunkData data;
-  const Status status = ReadRows(*window, &data);
+  const Status status = ReadSide(*window, &data);
   if (status.server_errno() == 1205 && window->locking_read) {  // a row lock was not released in time: try again
     context_.book->Void(window);
     ++context_.state->chunks_voided;
     return false;
   }
   SL_TRY(status);
-  SL_ASSIGN(data.high, mysql::ReadUpperBound(*session_));
+  // Of a copied row an image may be newer than H says, since the change comes once more; a look would see a difference.
+  SL_ASSIGN(data.high, window->look ? mysql::ReadSeenUpperBound(*session_) : mysql::ReadUpperBound(*session_));
   const std::uint64_t rows = data.rows_read;
   const std::string detail =
       fmt::format("source {} table {} after {} rows {}", source, window->table->schema().name.Text(),
@@ -234,6 +254,10 @@ Result<bool> ChunkReader::TryChunk(const std::shared_ptr<ChunkWindow>& window) {
   context_.book->Submit(window, std::move(data));
   EmitChunk("read", source, *window, rows);
   return true;
+}
+
+Status ChunkReader::ReadSide(const ChunkWindow& window, ChunkData* data) {
+  return window.look ? window.look->AtSource(*session_, window.locking_read) : ReadRows(window, data);
 }
 
 Status ChunkReader::ReadRows(const ChunkWindow& window, ChunkData* data) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -60,11 +61,17 @@ class ChunkReader {
   // Reads these rows again as they are now; what the window rule drops the stream has brought. Ends when all are
   // merged, or the run stops.
   base::Status Reread(const job::CatalogTable& table, std::span<const std::string> owner_ids);
+  // Reads the source's side of a look; the window is merged later. nullptr: it could not be read by the deadline, or
+  // not now.
+  base::Result<std::shared_ptr<ChunkWindow>> Look(const job::CatalogTable& table, std::vector<std::string> owner_ids,
+                                                  std::shared_ptr<OwnerLook> look,
+                                                  std::chrono::steady_clock::time_point deadline);
 
  private:
   base::Status CopyTable(const TableToCopy& job);
   base::Status RereadKeys(const job::CatalogTable& table, const std::vector<std::string>& owner_ids);
   base::Status WaitUntilVisible(const mysql::SourcePosition& position);
+  base::Status ReadSide(const ChunkWindow& window, ChunkData* data);
   // False when the window was voided: a row lock was not released in time, or the server was lost and is back.
   base::Result<bool> ReadChunk(const std::shared_ptr<ChunkWindow>& window);
   base::Result<bool> TryChunk(const std::shared_ptr<ChunkWindow>& window);
@@ -83,6 +90,7 @@ class ChunkReader {
   std::vector<std::string_view> key_texts_;
   std::span<const std::optional<std::string_view>> texts_;
   double mapped_row_bytes_average_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> look_deadline_;  // of the look under way
 };
 
 }  // namespace shardlift::migrate

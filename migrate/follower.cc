@@ -15,6 +15,15 @@ namespace {
 constexpr auto kWatchEvery = 100ms;
 constexpr auto kLocksKeptEvery = 5s;
 constexpr auto kSettleLookEvery = 5ms;
+
+std::vector<std::string> OwnerIds(const job::CatalogTable& table, std::span<const std::string> owner_keys) {
+  std::vector<std::string> owner_ids;
+  for (const std::string& key : owner_keys) {
+    owner_ids.push_back(MakeOwnerId(table.mapper->config().origin, table.ordinal, key));
+  }
+  return owner_ids;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Follower>> Follower::Start(const job::JobConfig& config, const job::Catalog& catalog,
@@ -85,12 +94,16 @@ Status Follower::Settle() {
 }
 
 Status Follower::Reread(const job::CatalogTable& table, std::span<const std::string> owner_keys) {
-  std::vector<std::string> owner_ids;
-  for (const std::string& key : owner_keys) {
-    owner_ids.push_back(MakeOwnerId(table.mapper->config().origin, table.ordinal, key));
-  }
-  SL_TRY(pipelines_[table.source]->Reread(table, owner_ids));
+  SL_TRY(pipelines_[table.source]->Reread(table, OwnerIds(table, owner_keys)));
   return Outcome();
+}
+
+Result<LookOutcome> Follower::Look(const job::CatalogTable& table, std::span<const std::string> owner_keys,
+                                   std::shared_ptr<OwnerLook> look, std::chrono::steady_clock::time_point deadline) {
+  SL_ASSIGN(LookOutcome outcome,
+            pipelines_[table.source]->Look(table, OwnerIds(table, owner_keys), std::move(look), deadline));
+  SL_TRY(Outcome());
+  return outcome;
 }
 
 Status Follower::Close() {

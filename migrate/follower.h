@@ -3,10 +3,11 @@
 // It holds the job's locks and epochs as `migrate` does; the two refuse each other. What it writes goes through the
 // same streams, windows and lanes.
 //
-// Thread rules: one thread uses it; it has threads of its own.
+// Thread rules: one thread uses it but for what says otherwise; it has threads of its own.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -47,6 +48,11 @@ class Follower {
   // them to the lanes: each owner then has this row in its place and nothing elsewhere. Owners that a change touched
   // meanwhile are left to that change, which may leave a misplaced row where it is: look at them again after Settle.
   base::Status Reread(const job::CatalogTable& table, std::span<const std::string> owner_keys);
+  // Looks at these owners on both sides without writing, see OwnerLook. From any thread; ends by the deadline.
+  base::Result<LookOutcome> Look(const job::CatalogTable& table, std::span<const std::string> owner_keys,
+                                 std::shared_ptr<OwnerLook> look, std::chrono::steady_clock::time_point deadline);
+  // Not ok once the run has failed or is to stop. From any thread.
+  base::Status Outcome() const;
   // Stores the checkpoints and gives the locks back.
   base::Status Close();
 
@@ -54,7 +60,6 @@ class Follower {
   Follower(const job::JobConfig& config, const FollowerOptions& options) : config_(config), options_(options) {}
   void Watch();  // keeps the locks; hears of the wish to stop
   void EndThreads();
-  base::Status Outcome() const;
 
   const job::JobConfig& config_;
   const FollowerOptions options_;

@@ -7,6 +7,7 @@
 
 #include "base/events.h"
 #include "base/sync_point.h"
+#include "migrate/owner_look.h"
 #include "migrate/patience.h"
 
 namespace shardlift::migrate {
@@ -229,6 +230,7 @@ Status Lane::Fence(const Step& step) {
 Status Lane::WriteRows(const Step& step, bool careful, std::vector<DeadLetter>* dead_letters) {
   SL_TRY(WriteOwners(step, careful, dead_letters));
   if (step.inserts && step.batch->chunk) SL_TRY(WriteChunk(step, careful, dead_letters));
+  if (step.batch->look) SL_TRY(step.batch->look->AtShard(shard_, *session_));
   return base::Ok();
 }
 

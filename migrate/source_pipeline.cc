@@ -287,7 +287,7 @@ void SourcePipeline::MergeReadyChunks() {
   }
   for (const std::shared_ptr<ChunkWindow>& window : ready) {
     if (!window->keys.empty()) {
-      MergeKeys(*window);
+      window->look ? MergeLook(*window) : MergeKeys(*window);
       book_->SetMerged(window);
       continue;
     }

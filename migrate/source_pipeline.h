@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@
 #include "migrate/lane.h"
 #include "migrate/lane_claim.h"
 #include "migrate/migrate.h"
+#include "migrate/owner_look.h"
 #include "migrate/patience.h"
 #include "migrate/round.h"
 #include "migrate/run_state.h"
@@ -48,6 +50,9 @@ class SourcePipeline {
   void AskSettle() { settle_asked_.store(true); }
   bool settled() const { return !settle_asked_.load(); }
   base::Status Reread(const job::CatalogTable& table, std::span<const std::string> owner_ids);
+  // Blocks until both sides of these owners (their ids) were read, or to the deadline. From any thread.
+  base::Result<LookOutcome> Look(const job::CatalogTable& table, std::vector<std::string> owner_ids,
+                                 std::shared_ptr<OwnerLook> look, std::chrono::steady_clock::time_point deadline);
   void RequestStop() { stopping_.store(true); }
   void Join();
   bool copy_done() const { return copy_done_.load(); }
@@ -87,6 +92,7 @@ class SourcePipeline {
   void MergeReadyChunks();
   void MergeChunk(ChunkWindow& window);
   void MergeKeys(const ChunkWindow& window);
+  void MergeLook(ChunkWindow& window);
   base::Status CheckGoals();
   base::Status FindGoal(std::optional<mysql::SourcePosition>* goal);
   base::Status CheckSettle();
@@ -117,6 +123,8 @@ class SourcePipeline {
   std::vector<std::thread> readers_;
   std::thread thread_;
   std::atomic<std::uint32_t> readers_running_{0};
+  std::mutex looker_mutex_;
+  std::unique_ptr<ChunkReader> looker_;  // opened when first needed
 
   // Stream thread only.
   SourceClaim claim_;

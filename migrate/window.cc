@@ -18,11 +18,12 @@ std::shared_ptr<ChunkWindow> WindowBook::Open(const job::CatalogTable* table, co
   return Add(std::move(window));
 }
 
-std::shared_ptr<ChunkWindow> WindowBook::OpenForKeys(const job::CatalogTable* table,
-                                                     std::vector<std::string> owner_ids) {
+std::shared_ptr<ChunkWindow> WindowBook::OpenForKeys(const job::CatalogTable* table, std::vector<std::string> owner_ids,
+                                                     std::shared_ptr<OwnerLook> look) {
   auto window = std::make_shared<ChunkWindow>();
   window->table = table;
   window->keys = std::move(owner_ids);
+  window->look = std::move(look);
   return Add(std::move(window));
 }
 
@@ -30,8 +31,12 @@ std::shared_ptr<ChunkWindow> WindowBook::Add(std::shared_ptr<ChunkWindow> window
   const std::lock_guard lock(mutex_);
   window->must_see = must_see_;
   if (const auto xa = xa_owners_.find(window->table->ordinal); xa != xa_owners_.end()) {
-    window->touched = xa->second.owners;
     window->locking_read = xa->second.too_many;
+    if (!window->look) {
+      window->touched = xa->second.owners;
+    } else {
+      for (const std::string& key : window->keys) window->locking_read |= xa->second.owners.contains(key);
+    }
   }
   windows_.push_back(window);
   return window;

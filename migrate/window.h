@@ -22,6 +22,7 @@
 #include "job/catalog.h"
 #include "migrate/batch.h"
 #include "migrate/lane_claim.h"
+#include "migrate/owner_look.h"
 #include "migrate/value_counts.h"
 #include "mysql/position.h"
 
@@ -42,11 +43,13 @@ enum class WindowState : std::uint8_t { kRecording, kRead, kMerged, kVoided };
 
 struct ChunkWindow {
   const job::CatalogTable* table = nullptr;
-  CopyMark from;                                // the mark before this chunk
-  std::vector<std::string> keys;                // owner ids: a chunk of these rows, and of no range
-  mysql::SourcePosition must_see;               // S0
-  bool locking_read = false;                    // the read must wait for row locks (see WindowBook::RecordXa)
-  ChunkData data;                               // set by Submit
+  CopyMark from;                            // the mark before this chunk
+  std::vector<std::string> keys;            // owner ids: a chunk of these rows, and of no range
+  std::shared_ptr<OwnerLook> look;          // set: `keys` are looked at, nothing is written
+  std::vector<std::uint64_t> look_batches;  // set by the stream thread before kMerged: what the lanes have to commit
+  mysql::SourcePosition must_see;           // S0
+  bool locking_read = false;                // the read must wait for row locks (see WindowBook::RecordXa)
+  ChunkData data;                           // set by Submit
   WindowState state = WindowState::kRecording;  // guarded by the book's mutex, as is `touched`
   std::unordered_set<std::string> touched;      // owner ids
   std::uint64_t touched_bytes = 0;
@@ -62,7 +65,9 @@ class WindowBook {
 
   // Readers.
   std::shared_ptr<ChunkWindow> Open(const job::CatalogTable* table, const CopyMark& from);
-  std::shared_ptr<ChunkWindow> OpenForKeys(const job::CatalogTable* table, std::vector<std::string> owner_ids);
+  // With `look` owners of XA transactions are not dropped but read with row locks (see RecordXa).
+  std::shared_ptr<ChunkWindow> OpenForKeys(const job::CatalogTable* table, std::vector<std::string> owner_ids,
+                                           std::shared_ptr<OwnerLook> look = nullptr);
   void Submit(const std::shared_ptr<ChunkWindow>& window, ChunkData data);
   void Void(const std::shared_ptr<ChunkWindow>& window);
   // Waits a little for any window to change its state.

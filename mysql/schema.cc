@@ -266,11 +266,15 @@ base::Result<Value> ParseText(const Column& column, std::string_view text) {
       if (column.is_unsigned) {
         std::uint64_t u = 0;
         if (!ParseWhole(text, &u)) return BadText(column, text);
-        return Value::UInt(u);
+        Value value = Value::UInt(u);
+        value.bytes = text;
+        return value;
       }
       std::int64_t i = 0;
       if (!ParseWhole(text, &i)) return BadText(column, text);
-      return Value::Int(i);
+      Value value = Value::Int(i);
+      value.bytes = text;
+      return value;
     }
     case ColumnType::kBit:
     case ColumnType::kEnum:

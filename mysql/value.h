@@ -15,7 +15,9 @@
 //   JSON                    kBytes, the server's text in UTF-8 (MariaDB: the text as stored)
 //   UUID INET4 INET6        kBytes, the server's text
 //
-// Ownership: kBytes points into memory of whoever produced the value; it lives as long as that producer says.
+// An integer that was read as text has that text in `bytes`, too; one from a row image has none.
+//
+// Ownership: `bytes` points into memory of whoever produced the value; it lives as long as that producer says.
 #pragma once
 
 #include <cstdint>

@@ -19,6 +19,7 @@
 #include "migrate/follower.h"
 #include "repair/audit.h"
 #include "repair/journal.h"
+#include "repair/live_prober.h"
 #include "store/router.h"
 #include "verify/findings_file.h"
 #include "verify/owner_check.h"
@@ -130,12 +131,18 @@ Status Run::TakeFindings() {
       const std::lock_guard lock(mutex);
       findings_.insert_or_assign(OwnerIdOf(finding), finding);
     };
+    // A dry run takes no locks.
+    LiveProber prober({.takeover = options_.takeover, .stop = options_.stop});
+    if (!options_.dry_run) verify_options.prober = &prober;
     SL_ASSIGN(verify::VerifyReport verified, verify::RunVerify(config_, verify_options));
     for (verify::Finding& finding : verified.findings) {
       if (finding.table.empty()) findings_.insert_or_assign(OwnerIdOf(finding), std::move(finding));
     }
     report_.rows_compared = verified.rows_compared;
     report_.not_verified = std::move(verified.not_verified);
+    for (verify::OpenRow& row : verified.live.open_rows) {
+      report_.not_verified.push_back({std::move(row.source), std::move(row.table), "a row: " + std::move(row.reason)});
+    }
     found = verified.findings_total();
   }
   for (const mapping::MappingConfig& mapping : config_.mappings)

@@ -3,6 +3,7 @@
 #        scripts/bench.sh rss  [--rows N] [--flavour mariadb|mysql|both]
 #        scripts/bench.sh verify [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
 #        scripts/bench.sh binlog [--rows N] [--flavour mariadb|mysql|both] [--rounds N]
+#        scripts/bench.sh mapping [--rows N] [--flavour mariadb|mysql|both]
 #
 # copy: message rows of 4 legacy tables into 4 shard databases of the same throw-away server, in four ways:
 #   migrate   shardlift migrate --until-caught-up
@@ -13,12 +14,14 @@
 #   Prints the median of each and ratios to the floor. Compare figures of one run only. The server keeps its binlog and
 #   syncs it at every commit; `migrate` reads that binlog meanwhile, its own writes to the shards included.
 # rss: the largest memory of one `migrate` run.
-# verify: message rows of 4 legacy tables in 4 shard databases of one server, compared in three ways with 2 connections:
-#   verify --method server, the digest statements of that run alone, as the server's log has them, and --method client
+# verify: message rows of 4 legacy tables in 4 shard databases of one server, compared with 2 connections: by both plans, the digest
+#   statements of either alone, as the server's log has them, by --method client; and pt-table-checksum over the source (MariaDB)
 # binlog: reads one binlog file, about a gigabyte, with `shardlift binlog` and with the servers' own programs, on one core;
 #   then the cost by event and column type. Both servers' programs read what they can of either server's file.
 #
-# Options: --rows N (1000000; rss, binlog: 3000000), --flavour F (both), --rounds N (3), --keep (leave the work directory)
+# mapping: what mapping a row and a route cost, and the mapping's share of the processor time of a copy.
+#
+# Options: --rows N (1000000; rss, binlog: 3000000; mapping: 200000), --flavour F (both), --rounds N (3), --keep (leave the work directory)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -34,6 +37,7 @@ case "$what" in
   -h | --help | '') usage_of "$0" && exit 0 ;;
   copy | verify) rows=1000000 ;;
   rss | binlog) rows=3000000 ;;
+  mapping) rows=200000 ;;
   *) say "bench.sh: unknown command $what (see --help)" && exit 2 ;;
 esac
 shift
@@ -241,15 +245,37 @@ bench_rss() {
     '{ printf "%s %s, %d rows: %.1f s, client CPU %.1f s, largest RSS %d MiB\n", f, v, n, $1, $2, $3 }' "$directory/migrate.figures"
 }
 
+# The best of several rounds: on a shared machine what lies above it is other programs' work.
+bench_mapping() {
+  local name flavour
+  for name in mapping/mapping_bench store/store_router_bench; do
+    for ((round = 1; round <= rounds; ++round)); do
+      "$top/build/release/tests/$name" --benchmark_min_time=0.2 >>"$work/bench.figures" 2>"$work/bench.log" ||
+        { cat "$work/bench.log" >&2 && fail "$name failed"; }
+    done
+  done
+  sed -nE 's/^(.*[^ ]) +[0-9.]+ ns +([0-9.]+) ns .*$/\2\t\1/p' "$work/bench.figures" | awk -F'\t' '
+    { if (!($2 in best)) order[++n] = $2; if (!($2 in best) || $1 < best[$2]) best[$2] = $1 }
+    END { for (i = 1; i <= n; ++i) printf "  %-58s %8.1f ns\n", order[i], best[order[i]] }'
+  for flavour in "${flavours[@]}"; do
+    case "$flavour" in mariadb) name=MariaDB ;; *) name=MySQL ;; esac
+    SHARDLIFT_COPY_ROWS=$rows "$top/build/release/tests/migrate/migrate_copy_cost" --gtest_filter="*/$name" >"$work/copy.log" 2>&1 ||
+      { cat "$work/copy.log" >&2 && fail "the copy failed"; }
+    grep ' share ' "$work/copy.log"
+  done
+}
+
 work=$(mktemp -d "${TMPDIR:-/tmp}/shardlift-bench-XXXXXX")
 chmod 711 "$work"
 if [ "$keep" = no ]; then at_exit "rm -rf '$work'"; else say "bench.sh: work directory $work"; fi
 case " ${flavours[*]} " in *mysql*) "$top/scripts/deps.sh" --mysql ;; *) "$top/scripts/deps.sh" ;; esac
 targets=(shardlift)
 if [ "$what" = binlog ]; then targets+=(binlog_bench); fi
+if [ "$what" = mapping ]; then targets+=(mapping_bench store_router_bench migrate_copy_cost); fi
 "$top/scripts/build.sh" release "${targets[@]}"
 printf 'machine: %s processors, %s; %s\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
   "shardlift $(git -C "$top" describe --always --dirty 2>/dev/null || echo 'of unknown revision')"
+if [ "$what" = mapping ]; then bench_mapping && exit 0; fi
 for flavour in "${flavours[@]}"; do
   say "bench.sh: $flavour: starting a server and making $rows rows"
   start_server "$flavour" "$work/$flavour"

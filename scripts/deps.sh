@@ -20,7 +20,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 packages=(
   g++ cmake ninja-build ccache pkg-config python3
   mariadb-server-core mariadb-client
-  libmariadb-dev zlib1g-dev libisal-dev libzstd-dev libxxhash-dev libssl-dev libhowardhinnant-date-dev tzdata libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
+  libmariadb-dev zlib1g-dev libisal-dev libzstd-dev libxxhash-dev libssl-dev libsqlite3-dev libhowardhinnant-date-dev tzdata libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev wamerican
 )
 programs=(g++ cmake ninja ccache pkg-config /usr/bin/python3 /usr/sbin/mariadbd mariadb-install-db mariadb-dump)

@@ -10,6 +10,8 @@
 #   fuzz      builds the fuzz targets with clang and sanitizers and runs each for 30 seconds (--seconds N), as many at a
 #             time as there are processors
 #   mapping   every operator and function of the mapping language against both servers, 20,000 cases each (--cases N)
+#   live      live verification under writers: 20 seeds of 60 seconds, then one of 600 (--seeds N, --seconds S; with
+#             --seconds the long one is left out), with either server first
 #   torture   many rehearsals; the list in build/torture/runs.tsv grows by a line for each, and runs that passed with the
 #             same program are not repeated
 #
@@ -28,6 +30,7 @@ large_rows=300000
 pairings=(mariadb:mariadb mysql:mysql mariadb:mysql)
 fresh=no
 fuzz_seconds=30
+live_seconds=
 mapping_cases=20000
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -43,7 +46,7 @@ while [ $# -gt 0 ]; do
     --rows) rows=$2 ;;
     --large-rows) large_rows=$2 ;;
     --pairing) pairings=("$2") ;;
-    --seconds) fuzz_seconds=$2 ;;
+    --seconds) fuzz_seconds=$2 live_seconds=$2 ;;
     --cases) mapping_cases=$2 ;;
   esac
   shift 2
@@ -203,6 +206,24 @@ lane_mapping() {
   [ "$status" -eq 0 ] || failures+=("mapping; see build/release/mapping.log")
 }
 
+# live_run SEEDS SECONDS
+live_run() {
+  local log="$top/build/release/live-$1x$2.log" status=0
+  (cd "$top" && SHARDLIFT_LIVE_SEEDS=$1 SHARDLIFT_LIVE_SECONDS=$2 \
+    run "$top/build/release/tests/repair/repair_servers_test" --gtest_filter='*LiveWriters*') >"$log" 2>&1 || status=$?
+  grep '^live: ' "$log" >&2 || failures+=("live: nothing was verified")
+  note live "$1 seeds of $2 s: $(grep -c '^\[       OK \]' "$log" || true) of 2 passed"
+  [ "$status" -eq 0 ] || failures+=("live, $1 seeds of $2 s; see ${log#"$top"/}")
+}
+
+lane_live() {
+  "$top/scripts/deps.sh" --mysql
+  use_mysql_root
+  run "$top/scripts/build.sh" release repair_servers_test
+  live_run "$seeds" "${live_seconds:-60}"
+  if [ -z "$live_seconds" ]; then live_run 1 600; fi
+}
+
 # Runs one of the torture list unless this program has passed it already.
 torture_run() {
   local seed=$1 pairing=$2 row_count=$3 program=$4 list=$5
@@ -246,6 +267,7 @@ case "$lane" in
   tidy) lane_tidy ;;
   fuzz) fuzz ;;
   mapping) lane_mapping ;;
+  live) lane_live ;;
   torture) lane_torture ;;
   *) say "test.sh: no lane $lane (see --help)" && exit 2 ;;
 esac

@@ -16,7 +16,8 @@
 namespace shardlift::store {
 namespace {
 
-using Crc32Tables = std::array<std::array<std::uint32_t, 256>, 8>;
+constexpr std::size_t kTables = 16;  // half of the first cache
+using Crc32Tables = std::array<std::array<std::uint32_t, 256>, kTables>;
 
 // tables[n][b]: what byte b, followed by n zero bytes, does to the CRC.
 constexpr Crc32Tables MakeCrc32Tables() {
@@ -36,41 +37,43 @@ constexpr Crc32Tables MakeCrc32Tables() {
 }
 constexpr Crc32Tables kCrc32 = MakeCrc32Tables();
 
-constexpr std::size_t kLongBytes = 24;  // from here on ISA-L's set-up pays
+constexpr std::size_t kLongBytes = 64;  // from here on ISA-L's set-up pays
 constexpr std::size_t kTypesReady = 256;
 
-std::uint32_t Looked(std::size_t zeros, std::uint64_t word, unsigned shift) {
-  return kCrc32[zeros][(word >> shift) & 0xFF];
-}
-
-// Written out: the compiler unrolls no loops at -O2.
-std::uint32_t EightBytes(std::uint32_t state, std::uint64_t word) {
-  word ^= state;
-  return Looked(7, word, 0) ^ Looked(6, word, 8) ^ Looked(5, word, 16) ^ Looked(4, word, 24) ^ Looked(3, word, 32) ^
-         Looked(2, word, 40) ^ Looked(1, word, 48) ^ Looked(0, word, 56);
-}
-
-// The last `count` bytes, fewer than eight: all look-ups at once, none waits for the one before it.
+// The state after `count` more bytes, at most as many as there are tables and at least as many as the state has or the
+// whole rest: every byte's part is looked up by itself, so that none waits for the one before it.
 template <std::size_t count, std::size_t... at>
-std::uint32_t TailBytes(std::uint32_t state, const char* bytes, std::index_sequence<at...>) {
+std::uint32_t Advance(std::uint32_t state, const char* bytes, std::index_sequence<at...>) {
   const std::uint64_t wide = state;
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]) ^ ((wide >> (8 * i)) & 0xFF); };
-  return static_cast<std::uint32_t>(wide >> (8 * count)) ^ (kCrc32[count - 1 - at][byte(at)] ^ ...);
+  const auto part = [&](std::size_t i) {
+    const std::uint64_t of_state = i < sizeof(state) ? (wide >> (8 * i)) & 0xFF : 0;
+    return kCrc32[count - 1 - i][static_cast<unsigned char>(bytes[i]) ^ of_state];
+  };
+  const std::uint32_t rest = count < sizeof(state) ? static_cast<std::uint32_t>(wide >> (8 * count)) : 0;
+  return rest ^ (part(at) ^ ...);
 }
 template <std::size_t count>
-std::uint32_t Tail(std::uint32_t state, const char* bytes) {
-  return TailBytes<count>(state, bytes, std::make_index_sequence<count>());
+std::uint32_t Advance(std::uint32_t state, const char* bytes) {
+  return Advance<count>(state, bytes, std::make_index_sequence<count>());
 }
 
 std::uint32_t AnyTail(std::uint32_t state, const char* at, std::size_t count) {
   switch (count) {
-    case 1: return Tail<1>(state, at);
-    case 2: return Tail<2>(state, at);
-    case 3: return Tail<3>(state, at);
-    case 4: return Tail<4>(state, at);
-    case 5: return Tail<5>(state, at);
-    case 6: return Tail<6>(state, at);
-    case 7: return Tail<7>(state, at);
+    case 1: return Advance<1>(state, at);
+    case 2: return Advance<2>(state, at);
+    case 3: return Advance<3>(state, at);
+    case 4: return Advance<4>(state, at);
+    case 5: return Advance<5>(state, at);
+    case 6: return Advance<6>(state, at);
+    case 7: return Advance<7>(state, at);
+    case 8: return Advance<8>(state, at);
+    case 9: return Advance<9>(state, at);
+    case 10: return Advance<10>(state, at);
+    case 11: return Advance<11>(state, at);
+    case 12: return Advance<12>(state, at);
+    case 13: return Advance<13>(state, at);
+    case 14: return Advance<14>(state, at);
+    case 15: return Advance<15>(state, at);
     default: return state;
   }
 }
@@ -140,11 +143,7 @@ std::uint32_t Crc32(std::uint32_t crc, std::string_view bytes) {
   std::uint32_t state = ~crc;
   const char* at = bytes.data();
   std::size_t left = bytes.size();
-  for (; left >= 8; left -= 8, at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof(word));
-    state = EightBytes(state, word);
-  }
+  for (; left >= kTables; left -= kTables, at += kTables) state = Advance<kTables>(state, at);
   return ~AnyTail(state, at, left);
 }
 

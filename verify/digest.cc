@@ -91,6 +91,15 @@ std::string RowBytesSql(const std::vector<Item>& items) {
   return fmt::format("CONCAT({}, ',', {})", fmt::join(head, ", ',', "), fmt::join(tail, ", "));
 }
 
+std::vector<Item> ShownItems(const store::TargetTable& target, bool with_json) {
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < target.columns.size(); ++i) {
+    if (!IsHashed(target, i, with_json)) continue;
+    items.push_back({&target.columns[i], BytesSql(target.columns[i], store::ShownSql(target.columns[i])), ""});
+  }
+  return items;
+}
+
 std::string RangeSql(const std::string& bucket, const std::vector<store::BucketRange>& ranges) {
   std::vector<std::uint32_t> firsts;
   for (std::size_t i = 1; i < ranges.size(); ++i) firsts.push_back(ranges[i].first);
@@ -155,6 +164,22 @@ std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScop
       "SELECT {} AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} WHERE ({}) AND {}",
       sql.columns[target.bucket], RowBytesSql(items), scope.slices > 0 ? SliceSql(sql.owner_key, scope.slices) : "0",
       mapper.context().schema.name.Quoted(), sql.where, SourcePartSql(mapper, scope.part));
+  return SumsSql(inner, ranges);
+}
+
+bool LiesInBucketOrder(const store::TargetTable& target) { return target.definition.empty(); }
+
+std::string ShardScanSql(const store::TargetTable& target, const BucketPart& part,
+                         const std::vector<store::BucketRange>& ranges) {
+  std::string buckets = "1";
+  if (part.after) buckets = fmt::format("`bucket` > {}", *part.after);
+  if (part.upto) buckets += fmt::format(" AND `bucket` <= {}", *part.upto);
+  const std::string inner = fmt::format(
+      "SELECT `bucket` AS `_bucket`, SHA2({}, 256) AS `_hash`, `owner_origin` << 16 | `owner_table` AS `_slice` FROM "
+      "{} "
+      "{} WHERE {}",
+      RowBytesSql(ShownItems(target, true)), mysql::QuoteIdentifier(target.name),
+      LiesInBucketOrder(target) ? "FORCE INDEX (PRIMARY)" : "", buckets);
   return SumsSql(inner, ranges);
 }
 

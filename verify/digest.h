@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +51,18 @@ std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScop
                             const std::vector<store::BucketRange>& ranges);
 std::string ShardDigestSql(const mapping::TableMapper& mapper, const DigestScope& scope,
                            const std::vector<store::BucketRange>& ranges);
+
+// Of the scan plan: the rows of all tables in some buckets of one target, each table in a slice of its own.
+struct BucketPart {
+  std::optional<std::uint64_t> after;  // excluded; none: from the first on
+  std::optional<std::uint64_t> upto;   // included; none: to the last
+};
+constexpr std::uint32_t ScanSlice(std::uint32_t origin, std::uint32_t table_ordinal) {
+  return origin << 16 | table_ordinal;
+}
+bool LiesInBucketOrder(const store::TargetTable& target);
+std::string ShardScanSql(const store::TargetTable& target, const BucketPart& part,
+                         const std::vector<store::BucketRange>& ranges);
 
 base::Result<Digests> ReadDigests(mysql::Session& session, const std::string& sql, const std::string& what);
 

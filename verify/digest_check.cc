@@ -1,8 +1,12 @@
 #include "verify/digest_check.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
+
+#include "base/sync_point.h"
+#include "verify/pass_log.h"
 
 namespace shardlift::verify {
 namespace {
@@ -30,14 +34,35 @@ DigestChecker::DigestChecker(const CheckContext& context, TableChecker* rows)
 
 Status DigestChecker::Check(const job::CatalogTable& table, const OwnerPart& part, TableState* state,
                             TableResult* result) {
-  return rows_->Try(table, result, [&](TableResult* attempt, std::uint64_t* rows_reported) {
-    Task task{table, state, [&](PartResult one) {
-                *rows_reported += one.counts.source_rows;
-                context_.rows_done->fetch_add(one.counts.source_rows, std::memory_order_relaxed);
-                Add(std::move(one), attempt);
-              }};
-    return HasKeyRanges(*table.mapper) ? Walk(task, part, context_.options.chunk_rows) : CheckSliced(task);
+  OwnerPart rest = part;  // not settled yet: another try begins there
+  TableResult settled;
+  auto begun = std::chrono::steady_clock::now();
+  const auto settle = [&](const OwnerPart& done, TableResult one) {
+    context_.rows_done->fetch_add(one.counts.source_rows, std::memory_order_relaxed);
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - std::exchange(begun, now)).count();
+    if (context_.log != nullptr) context_.log->AddPart(table, done, one, seconds);
+    AddResult(std::move(one), context_.options.findings_max, &settled);
+  };
+  const Status status = rows_->Try(table, result, [&](TableResult*, std::uint64_t*) -> Status {
+    if (HasKeyRanges(*table.mapper)) {
+      Task task{table, state, [&](PartResult one) {
+                  if (one.part.upto) rest.after = *one.part.upto;
+                  const OwnerPart done = one.part;
+                  settle(done, ToResult(std::move(one)));
+                }};
+      return Walk(task, rest, context_.options.chunk_rows);
+    }
+    TableResult whole;
+    Task task{table, state,
+              [&](PartResult one) { AddResult(ToResult(std::move(one)), context_.findings_kept(), &whole); }};
+    SL_TRY(CheckSliced(task));
+    settle(part, std::move(whole));
+    return base::Ok();
   });
+  settled.failure = result->failure;
+  *result = std::move(settled);
+  return status;
 }
 
 Status DigestChecker::Walk(Task& task, const OwnerPart& part, std::uint64_t rows) {
@@ -101,6 +126,7 @@ Result<DigestChecker::PartDigests> DigestChecker::Read(Task& task, const DigestS
   SL_ASSIGN(mysql::Session * source, rows_->Source(task.table.source));
   SL_ASSIGN(digests.source,
             ReadDigests(*source, SourceDigestSql(mapper, scope, ranges_), "compute a digest of " + name));
+  base::SyncPoint("verify.source_read", name);
   const std::string sql = ShardDigestSql(mapper, scope, ranges_);
   for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
     SL_ASSIGN(mysql::Session * shard, rows_->Shard(i));
@@ -121,6 +147,7 @@ Status DigestChecker::CompareByRows(Task& task, PartResult part) {
   part.by_rows = true;
   part.counts = std::move(result.counts);
   part.findings = std::move(result.findings);
+  part.live = std::move(result.live);
   const std::uint64_t equal_by_meaning = part.counts.equal_by_meaning;
   if (task.state->equal_by_meaning.fetch_add(equal_by_meaning) + equal_by_meaning >
       context_.options.equal_by_meaning_max) {
@@ -167,17 +194,18 @@ PartResult DigestChecker::EqualPart(const OwnerPart& part, const PartDigests& di
   return equal;
 }
 
-void DigestChecker::Add(PartResult part, TableResult* result) const {
-  ++result->digests.parts;
+TableResult DigestChecker::ToResult(PartResult part) {
+  TableResult result;
+  result.digests.parts = 1;
   if (part.by_rows) {
-    ++result->digests.parts_by_rows;
-    result->digests.rows_by_rows += part.counts.source_rows;
+    result.digests.parts_by_rows = 1;
+    result.digests.rows_by_rows = part.counts.source_rows;
   }
-  if (part.json_by_rows) result->digests.rows_json_by_rows += part.counts.source_rows;
-  TableResult one;
-  one.counts = std::move(part.counts);
-  one.findings = std::move(part.findings);
-  AddResult(std::move(one), context_.options.findings_max, result);
+  if (part.json_by_rows) result.digests.rows_json_by_rows = part.counts.source_rows;
+  result.counts = std::move(part.counts);
+  result.findings = std::move(part.findings);
+  result.live = std::move(part.live);
+  return result;
 }
 
 }  // namespace shardlift::verify

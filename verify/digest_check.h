@@ -28,6 +28,7 @@ struct PartResult {
   bool json_by_rows = false;  // by digest, but for its JSON columns
   MergeCounts counts;
   std::vector<Finding> findings;
+  LiveCounts live;
 };
 
 // Shared by all that check parts of one table.
@@ -41,7 +42,7 @@ class DigestChecker {
   // Borrows both.
   DigestChecker(const CheckContext& context, TableChecker* rows);
 
-  // Adds what it finds to `result`. Failures as TableChecker::Check.
+  // Sets `result`. Failures as TableChecker::Check, but what was settled before one is kept.
   base::Status Check(const job::CatalogTable& table, const OwnerPart& part, TableState* state, TableResult* result);
 
  private:
@@ -67,7 +68,7 @@ class DigestChecker {
   std::set<std::uint32_t> Differing(const PartDigests& digests) const;
   // The rows of the slices that are not in `without`, all of them equal.
   PartResult EqualPart(const OwnerPart& part, const PartDigests& digests, const std::set<std::uint32_t>& without) const;
-  void Add(PartResult part, TableResult* result) const;
+  static TableResult ToResult(PartResult part);
 
   const CheckContext& context_;
   TableChecker* const rows_;

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 namespace shardlift::verify {
 namespace {
@@ -48,13 +47,6 @@ std::optional<std::string> FromHex(std::string_view hex) {
   return hex.size() % 2 == 0 ? std::optional(bytes) : std::nullopt;
 }
 
-std::optional<FindingKind> KindNamed(std::string_view name) {
-  for (std::size_t kind = 0; kind < kFindingKinds; ++kind) {
-    if (FindingKindName(static_cast<FindingKind>(kind)) == name) return static_cast<FindingKind>(kind);
-  }
-  return std::nullopt;
-}
-
 // A text or number of a line; nothing when it is not there or of another type.
 std::string TextOf(const OrderedJson& line, const char* name) {
   const auto found = line.find(name);
@@ -68,7 +60,7 @@ std::uint64_t NumberOf(const OrderedJson& line, const char* name) {
 
 std::optional<Finding> FindingOf(const OrderedJson& line) {
   Finding finding;
-  const std::optional<FindingKind> kind = KindNamed(TextOf(line, "verdict"));
+  const std::optional<FindingKind> kind = FindingKindNamed(TextOf(line, "verdict"));
   const std::optional<std::string> key = FromHex(TextOf(line, "owner_key"));
   if (!kind || !key || key->empty()) return std::nullopt;
   finding.kind = *kind;
@@ -93,6 +85,13 @@ void TakeEnd(const OrderedJson& line, FindingsFile* file) {
 }
 
 }  // namespace
+
+std::optional<FindingKind> FindingKindNamed(std::string_view name) {
+  for (std::size_t kind = 0; kind < kFindingKinds; ++kind) {
+    if (FindingKindName(static_cast<FindingKind>(kind)) == name) return static_cast<FindingKind>(kind);
+  }
+  return std::nullopt;
+}
 
 std::string UpperHex(std::string_view bytes) {
   std::string hex;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ struct FindingsFile {
 // kUsage for a file that is none, kRefused for one that is not whole or of a job with other mappings or routing.
 base::Result<FindingsFile> ReadFindings(const std::string& path, const job::JobConfig& config);
 
+std::optional<FindingKind> FindingKindNamed(std::string_view name);
 std::string UpperHex(std::string_view bytes);
 
 }  // namespace shardlift::verify

@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/log.h"
+#include "base/sync_point.h"
 #include "verify/client_buckets.h"
+#include "verify/pass_log.h"
+#include "verify/prober.h"
+#include "verify/suspects.h"
 
 namespace shardlift::verify {
 namespace {
@@ -39,6 +44,10 @@ bool IsWanted(const store::TargetTable& target, const store::TargetColumn& colum
 
 }  // namespace
 
+std::size_t CheckContext::findings_kept() const {
+  return std::max(options.findings_max, log == nullptr ? 0 : kLoggedFindingsMax);
+}
+
 Status CheckBalance(const TableResult& result) {
   if (result.counts.source_rows == result.source_rows_kept) return base::Ok();
   return Status(Code::kRefused, fmt::format("it had {} rows to move when counted and {} when read: writes have not "
@@ -57,6 +66,7 @@ void AddResult(TableResult some, std::size_t findings_max, TableResult* all) {
   all->digests.parts_by_rows += some.digests.parts_by_rows;
   all->digests.rows_by_rows += some.digests.rows_by_rows;
   all->digests.rows_json_by_rows += some.digests.rows_json_by_rows;
+  all->live.Add(std::move(some.live), findings_max);
   if (all->failure.ok()) all->failure = some.failure;
 }
 
@@ -146,6 +156,7 @@ Status TableChecker::Try(const job::CatalogTable& table, TableResult* result, co
     context_.rows_done->fetch_sub(rows_reported, std::memory_order_relaxed);
     CloseAll();  // a stream may have been left half read
     if (status.code() == Code::kStopped) return status;
+    if (context_.options.prober != nullptr) SL_TRY(context_.options.prober->Outcome());
     status.WithContext(fmt::format("verify {}", table.schema().name.Text()));
     if (status.code() != Code::kEnvironment) {
       result->failure = status;
@@ -163,7 +174,7 @@ Status TableChecker::CheckOnce(const job::CatalogTable& table, TableResult* resu
     *rows_reported += rows;
     context_.rows_done->fetch_add(rows, std::memory_order_relaxed);
   }));
-  result->failure = CheckBalance(*result);
+  if (context_.options.prober == nullptr) result->failure = CheckBalance(*result);
   return base::Ok();
 }
 
@@ -176,6 +187,15 @@ Status TableChecker::CountSourceRows(const job::CatalogTable& table, TableResult
   return base::Ok();
 }
 
+Status TableChecker::CutEvenly(const job::CatalogTable& table, std::uint64_t wanted, std::vector<OwnerPart>* parts) {
+  SL_ASSIGN(mysql::Session * source, Source(table.source));
+  SL_ASSIGN(const mysql::Rows ends, source->Query(FirstKeyColumnRangeSql(*table.mapper),
+                                                  "find the first and last key of " + table.schema().name.Text()));
+  const auto& row = ends.rows.at(0);
+  if (row[0] && row[1]) *parts = EvenParts(*table.mapper, *row[0], *row[1], static_cast<std::uint32_t>(wanted));
+  return base::Ok();
+}
+
 Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
                                  std::function<void(std::uint64_t)> on_rows) {
   const mapping::TableMapper& mapper = *table.mapper;
@@ -184,6 +204,7 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
   const store::BucketRules& rules = context_.router.rules();
   SL_ASSIGN(auto source_sql_rows, OpenSqlRows(*source, SourceRowsSql(mapper, scope), "read rows of " + name));
   const auto source_rows = WithBuckets(std::move(source_sql_rows), mapper.target(), rules, BucketField::kColumn);
+  base::SyncPoint("verify.source_read", name);
   const std::string shard_sql = ShardRowsSql(mapper, scope);
   std::vector<std::unique_ptr<RowSource>> streams;
   std::vector<RowSource*> shard_rows;
@@ -200,25 +221,35 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
   input.target = &mapper.target();
   input.stop = context_.options.stop;
   input.on_rows = std::move(on_rows);
+  SuspectList suspects;
+  Status kept;
+  const bool probed = context_.options.prober != nullptr && !scope.json_only;
   input.on_finding = [&](const Verdict& verdict) {
-    const bool listed = result->findings.size() < context_.options.findings_max;
+    if (probed) {
+      if (kept.ok()) kept = suspects.Add(verdict.owner_key);
+      return;
+    }
+    if (context_.findings_done != nullptr && !scope.json_only) ++*context_.findings_done;
+    const bool listed = result->findings.size() < context_.findings_kept();
     const bool told = context_.options.on_finding && !scope.json_only;
     if (!listed && !told) return;
-    Finding finding = ToFinding(table, verdict);
+    Finding finding = MakeFinding(context_.config, table, verdict);
     if (told) context_.options.on_finding(finding);
     if (listed) result->findings.push_back(std::move(finding));
   };
-  return MergeTable(input, &result->counts);
+  SL_TRY(MergeTable(input, &result->counts));
+  SL_TRY(kept);
+  return probed ? SettleSuspects(context_, table, &suspects, result) : base::Ok();
 }
 
-Finding TableChecker::ToFinding(const job::CatalogTable& table, const Verdict& verdict) const {
-  const auto shard_name = [&](std::uint32_t index) { return context_.config.shards[index].endpoint.name; };
+Finding MakeFinding(const job::JobConfig& config, const job::CatalogTable& table, const Verdict& verdict) {
+  const auto shard_name = [&](std::uint32_t index) { return config.shards[index].endpoint.name; };
   Finding finding;
   finding.kind = verdict.kind;
   finding.origin = table.mapper->config().origin;
   finding.table_ordinal = table.ordinal;
   finding.mapping = table.mapper->config().name;
-  finding.source = context_.config.sources[table.source].endpoint.name;
+  finding.source = config.sources[table.source].endpoint.name;
   finding.table = table.schema().name.Text();
   finding.owner_key = std::string(verdict.owner_key);
   finding.key_text = KeyText(*table.mapper, verdict.owner_key);

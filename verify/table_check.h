@@ -22,13 +22,17 @@
 
 namespace shardlift::verify {
 
+class PassLog;
+
 struct TableResult {
   MergeCounts counts;
   std::uint64_t source_rows_total = 0;  // counted beside the stream
   std::uint64_t source_rows_kept = 0;   // of them those for which `where` is true
   std::vector<Finding> findings;        // at most options.findings_max
   DigestCounts digests;
-  base::Status failure;  // not ok: this table could not be compared
+  LiveCounts live;
+  base::Status failure;     // not ok: this table could not be compared
+  bool is_settled = false;  // right as a whole, as the scan plan found: not to be compared again
 };
 // Adds what was learned of some of a table's rows.
 void AddResult(TableResult some, std::size_t findings_max, TableResult* all);
@@ -44,6 +48,10 @@ struct CheckContext {
   const store::Router& router;
   const VerifyOptions& options;
   std::atomic<std::uint64_t>* rows_done;
+  PassLog* log = nullptr;
+  std::atomic<std::uint64_t>* findings_done = nullptr;
+  // So many findings of a part are kept until it is settled.
+  std::size_t findings_kept() const;
 };
 
 // Which rows, and which of their columns, are compared row by row.
@@ -61,6 +69,8 @@ std::string ShardRowsSql(const mapping::TableMapper& mapper, const RowScope& sco
 // "7, 42" for a canonical key whose columns are all integers, else empty: string keys are user data.
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key);
 
+Finding MakeFinding(const job::JobConfig& config, const job::CatalogTable& table, const Verdict& verdict);
+
 class TableChecker {
  public:
   explicit TableChecker(const CheckContext& context);
@@ -77,17 +87,17 @@ class TableChecker {
   // The pieces of Check, for the server method. They do not try again.
   // Sets source_rows_total and source_rows_kept.
   base::Status CountSourceRows(const job::CatalogTable& table, TableResult* result);
-  // Sets counts and adds findings. `on_rows` as in MergeInput.
+  // Sets counts and adds findings, in a live pass those that the prober confirms. `on_rows` as in MergeInput.
   base::Status CompareRows(const job::CatalogTable& table, const RowScope& scope, TableResult* result,
                            std::function<void(std::uint64_t)> on_rows);
+  // Cuts a table of integer keys into about `wanted` parts, even in keys, not in rows.
+  base::Status CutEvenly(const job::CatalogTable& table, std::uint64_t wanted, std::vector<OwnerPart>* parts);
   base::Result<mysql::Session*> Source(std::uint32_t index);
   base::Result<mysql::Session*> Shard(std::uint32_t index);
   void CloseAll();
 
  private:
   base::Status CheckOnce(const job::CatalogTable& table, TableResult* result, std::uint64_t* rows_reported);
-  Finding ToFinding(const job::CatalogTable& table, const Verdict& verdict) const;
-
   const CheckContext& context_;
   std::vector<std::unique_ptr<mysql::Session>> sources_;
   std::vector<std::unique_ptr<mysql::Session>> shards_;

@@ -6,11 +6,15 @@
 #include <chrono>
 #include <memory>
 #include <numeric>
+#include <utility>
 
 #include "job/catalog.h"
 #include "job/routing.h"
 #include "mysql/position.h"
 #include "store/router.h"
+#include "verify/pass_log.h"
+#include "verify/prober.h"
+#include "verify/scan.h"
 #include "verify/shard_totals.h"
 #include "verify/table_check.h"
 #include "verify/workers.h"
@@ -59,7 +63,7 @@ void NoteSourceChanges(const job::JobConfig& config, const std::vector<SourceSta
     } else if (before[i].position != after[i].position) {
       report->notes.push_back(
           fmt::format("source {} was written to during the pass; if legacy tables were, the "
-                      "result speaks of no single moment",
+                      "result speaks of no single moment: stop the writes, or use --live",
                       name));
     }
     if (after[i].prepared_xa > 0) {
@@ -89,8 +93,12 @@ void CheckShardCounts(const job::JobConfig& config, const job::CatalogTable& tab
 class Reporter {
  public:
   Reporter(const job::JobConfig& config, const job::Catalog& catalog, const ShardTotals& totals,
-           std::size_t findings_max)
-      : config_(config), catalog_(catalog), totals_(totals), findings_max_(findings_max) {}
+           const VerifyOptions& options)
+      : config_(config),
+        catalog_(catalog),
+        totals_(totals),
+        findings_max_(options.findings_max),
+        is_live_(options.prober != nullptr) {}
 
   void AddTables(std::vector<TableResult>& results, VerifyReport* report) const {
     for (const mapping::MappingConfig& mapping : config_.mappings)
@@ -119,7 +127,7 @@ class Reporter {
 
  private:
   void AddTable(const job::CatalogTable& table, TableResult* result, VerifyReport* report) const {
-    CheckShardCounts(config_, table, totals_, result);
+    if (!is_live_) CheckShardCounts(config_, table, totals_, result);
     if (!result->failure.ok()) {
       report->not_verified.push_back({config_.sources[table.source].endpoint.name, table.schema().name.Text(),
                                       std::string(result->failure.message())});
@@ -139,6 +147,7 @@ class Reporter {
     report->digests.parts_by_rows += result->digests.parts_by_rows;
     report->digests.rows_by_rows += result->digests.rows_by_rows;
     report->digests.rows_json_by_rows += result->digests.rows_json_by_rows;
+    report->live.Add(std::move(result->live), findings_max_);
     for (std::size_t kind = 0; kind < kFindingKinds; ++kind) report->counts[kind] += result->counts.findings[kind];
     for (Finding& finding : result->findings) {
       if (report->findings.size() < findings_max_) report->findings.push_back(std::move(finding));
@@ -149,6 +158,22 @@ class Reporter {
   const job::Catalog& catalog_;
   const ShardTotals& totals_;
   const std::size_t findings_max_;
+  const bool is_live_;
+};
+
+// Closes the prober whatever way a pass ends.
+class ProberUse {
+ public:
+  explicit ProberUse(Prober* prober) : prober_(prober) {}
+  ~ProberUse() {
+    if (prober_ != nullptr) static_cast<void>(prober_->Close());
+  }
+  ProberUse(const ProberUse&) = delete;
+  ProberUse& operator=(const ProberUse&) = delete;
+  Status Close() { return prober_ == nullptr ? base::Ok() : std::exchange(prober_, nullptr)->Close(); }
+
+ private:
+  Prober* prober_;
 };
 
 }  // namespace
@@ -165,15 +190,37 @@ std::string_view FindingKindName(FindingKind kind) {
   return "unknown";
 }
 
+std::string_view VerifyPlanName(VerifyPlan plan) { return plan == VerifyPlan::kOwners ? "owners" : "scan"; }
+
+std::string_view VerifyModeName(VerifyMode mode) {
+  switch (mode) {
+    case VerifyMode::kFull: return "full";
+    case VerifyMode::kSample: return "sample";
+    case VerifyMode::kIncremental: return "incremental";
+  }
+  return "unknown";
+}
+
 std::string_view VerifyMethodName(VerifyMethod method) { return method == VerifyMethod::kServer ? "server" : "client"; }
 
 std::uint64_t VerifyReport::findings_total() const {
   return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
 }
 
+void LiveCounts::Add(LiveCounts other, std::size_t listed_max) {
+  suspects += other.suspects;
+  right += other.right;
+  open += other.open;
+  for (OpenRow& row : other.open_rows) {
+    if (open_rows.size() < listed_max) open_rows.push_back(std::move(row));
+  }
+}
+
 int VerifyReport::exit_code() const {
-  if (!not_verified.empty()) return base::ExitCodeOf(Status(Code::kRefused, "tables not verified"));
-  return clean() ? 0 : base::ExitCodeOf(Status(Code::kFindings, "findings"));
+  const int not_done = base::ExitCodeOf(Status(Code::kRefused, "not verified"));
+  if (!not_verified.empty()) return not_done;
+  if (findings_total() + dead_letters > 0) return base::ExitCodeOf(Status(Code::kFindings, "findings"));
+  return clean() ? 0 : not_done;
 }
 
 Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions& wanted) {
@@ -181,26 +228,44 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   VerifyOptions options = wanted;
   if (!router.rules().has_sql()) options.method = VerifyMethod::kClient;
+  if (options.method == VerifyMethod::kClient || options.prober != nullptr) options.plan = VerifyPlan::kOwners;
   SL_ASSIGN(const job::Catalog catalog, job::LoadCatalog(config, false));
   SL_TRY(job::CheckStoredRules(config, router));
+  PassLog log(config, catalog, options, PassScope(config, catalog, router));
+  SL_TRY(log.Begin());
+  ProberUse prober(options.prober);
+  if (options.prober != nullptr) SL_TRY(options.prober->Start(config, catalog, router));
   const std::vector<SourceState> before = ReadSourceStates(config);
-  SL_ASSIGN(const ShardTotals totals, ReadShardTotals(config, catalog));
+  SL_ASSIGN(ShardTotals totals, ReadShardTotals(config, catalog));
 
   std::atomic<std::uint64_t> rows_done{0};
-  const CheckContext context{config, catalog, router, options, &rows_done};
+  const CheckContext context{config,     catalog,
+                             router,     options,
+                             &rows_done, log.enabled() && options.plan == VerifyPlan::kOwners ? &log : nullptr};
   std::vector<TableResult> results;
-  SL_TRY(RunChecks(context, &results));
+  if (options.plan == VerifyPlan::kScan) SL_TRY(ScanTables(context, totals, &results));
+  if (const Status status = RunChecks(context, &results); !status.ok()) {
+    log.Stopped(status);
+    return status;
+  }
+  SL_TRY(prober.Close());
+  if (options.prober != nullptr) {
+    SL_ASSIGN(totals, ReadShardTotals(config, catalog));  // dead letters that the pass itself has outlived are none
+  }
 
   VerifyReport report;
   report.method = options.method;
-  const Reporter reporter(config, catalog, totals, options.findings_max);
+  report.plan = options.plan;
+  report.is_live = options.prober != nullptr;
+  const Reporter reporter(config, catalog, totals, options);
   reporter.AddTables(results, &report);
   reporter.AddShards(&report);
   SL_TRY(AddUnknownOwners(config, catalog, totals, options.findings_max, &report));
   SL_TRY(NameDeadLetters(config, &report));
-  NoteSourceChanges(config, before, &report);
+  if (!report.is_live) NoteSourceChanges(config, before, &report);
   if (!router.rules().has_sql()) report.notes.emplace_back(kClientBuckets);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at).count();
+  log.End(&report);
   return report;
 }
 

@@ -1,4 +1,5 @@
-// RunVerify: compares every mapped legacy row with the shards, after the writes have stopped (docs/verification.md).
+// RunVerify: compares every mapped legacy row with the shards, after the writes have stopped or, with a prober, while
+// they go on (docs/verification.md).
 //
 // The source server computes every target column with the mapping's SQL text, never with the evaluator that wrote the
 // rows. Two methods give the same findings: `server`, digests of ranges of owners computed on both sides, narrowed down
@@ -8,13 +9,14 @@
 // What it may claim: every row was equal when it was read. That is equality of the two sides only if nothing wrote to
 // the legacy tables since before the pass began, and if migrate had caught up. What moved under the pass is detected
 // where it can be (row counts taken beside the streams, binlog positions) and named; nothing that could not be compared
-// passes.
+// passes. With a prober: every row was right at some moment of the pass.
 //
 // Units: rows. Thread rules: RunVerify blocks and uses threads of its own; reports are values.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,6 +26,10 @@
 
 #include "base/status.h"
 #include "job/config.h"
+
+namespace shardlift::job {
+class Ledger;
+}
 
 namespace shardlift::verify {
 
@@ -49,6 +55,11 @@ struct Finding {
 
 enum class VerifyMethod : std::uint8_t { kServer, kClient };
 std::string_view VerifyMethodName(VerifyMethod method);  // "server", "client"
+
+// kOwners goes along ranges of owners, which any part of a pass may be cut into; kScan reads both sides once, each in
+// the order in which its rows lie, and goes along owners only where sums differ. Of the server method.
+enum class VerifyPlan : std::uint8_t { kOwners, kScan };
+std::string_view VerifyPlanName(VerifyPlan plan);  // "owners", "scan"
 
 // How the server method came to its result.
 struct DigestCounts {
@@ -79,8 +90,30 @@ struct NotVerified {
   std::string reason;
 };
 
+// A row about which a live pass has no verdict.
+struct OpenRow {
+  std::string source;
+  std::string table;
+  std::string owner_key;
+  std::string key_text;  // as Finding's
+  std::string reason;    // "hot: ..."
+};
+
+// What a live pass looked at again (docs/verification.md#live).
+struct LiveCounts {
+  std::uint64_t suspects = 0;      // rows that looked wrong where the two sides were read one after the other
+  std::uint64_t right = 0;         // of them: right; the others are findings, or open
+  std::uint64_t open = 0;          // complete
+  std::vector<OpenRow> open_rows;  // findings_max of them
+
+  void Add(LiveCounts other, std::size_t listed_max);
+};
+
 struct VerifyReport {
   VerifyMethod method = VerifyMethod::kServer;
+  VerifyPlan plan = VerifyPlan::kOwners;
+  bool is_live = false;
+  LiveCounts live;
   DigestCounts digests;             // of the server method
   std::uint64_t rows_compared = 0;  // source rows that were held against the shards
   std::uint64_t tables = 0;
@@ -94,15 +127,35 @@ struct VerifyReport {
   double seconds = 0;
 
   std::uint64_t findings_total() const;
-  bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty(); }
-  // 0 clean, 1 findings or dead letters, 4 when a table could not be compared.
+  bool clean() const { return findings_total() == 0 && dead_letters == 0 && not_verified.empty() && live.open == 0; }
+  // 0 clean, 1 findings or dead letters, 4 when a table could not be compared, or when there are no findings but rows
+  // without a verdict.
   int exit_code() const;
 };
 
+class Prober;
+
+// Which rows are compared (docs/verification.md, "Modes").
+enum class VerifyMode : std::uint8_t {
+  kFull,
+  kSample,       // parts drawn by a seed
+  kIncremental,  // owners that the sources' streams have touched since the last pass
+};
+std::string_view VerifyModeName(VerifyMode mode);  // "full"
+
 struct VerifyOptions {
+  VerifyMode mode = VerifyMode::kFull;
+  double sample_share = 0.05;  // of each table's parts
+  std::uint64_t seed = 1;      // of a sample
+  // Where the pass is recorded as it goes; null: nowhere. With `resume` the last pass that was not ended is gone on
+  // with, unless it began longer ago than `resume_within`.
+  job::Ledger* ledger = nullptr;
+  bool resume = false;
+  std::chrono::seconds resume_within = std::chrono::hours(24);
   std::size_t findings_max = 1000;  // listed; all are counted
   std::uint32_t threads = 2;        // tables, or parts of them, side by side
   VerifyMethod method = VerifyMethod::kServer;
+  VerifyPlan plan = VerifyPlan::kOwners;      // a live pass, and the client method, go along owners
   std::uint64_t chunk_rows = 20'000;          // of one digest
   std::uint64_t rows_compared_max = 1000;     // so few are compared row by row when their digests differ
   std::uint64_t equal_by_meaning_max = 1000;  // rows of a table whose JSON may be found equal in other words before its
@@ -110,6 +163,8 @@ struct VerifyOptions {
   // Gets every finding, those beyond findings_max too, and those of a table that had to be compared again twice. Called
   // from several threads, and not for rows of no table of this job.
   std::function<void(const Finding&)> on_finding;
+  // Of a live pass: settles the rows that look wrong while applications write. It is started and closed by RunVerify.
+  Prober* prober = nullptr;
   bool progress = true;                     // to stderr
   const std::atomic<bool>* stop = nullptr;  // set by a signal handler; ends with kStopped
 };

@@ -6,11 +6,13 @@
 #include <deque>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "base/progress.h"
 #include "verify/digest_check.h"
+#include "verify/pass_log.h"
 
 namespace shardlift::verify {
 namespace {
@@ -26,8 +28,8 @@ constexpr std::uint64_t kPartsPerThread = 4;
 // What one thread does at a time.
 struct Unit {
   std::size_t table = 0;
-  OwnerPart part;
-  bool counts = false;  // also counts the table's source rows
+  std::optional<OwnerPart> part;  // none: all of the table is settled
+  bool counts = false;            // also counts the table's source rows
 };
 
 // Gives the units to the workers, and keeps the first failure that ends the run.
@@ -37,6 +39,7 @@ class Workers {
       : context_(context), results_(results), states_(context.catalog.tables.size()) {}
 
   Status Run() {
+    if (context_.log != nullptr) Resume(*context_.log);
     SL_TRY(MakeUnits());
     const std::size_t count = std::max<std::size_t>(1, std::min<std::size_t>(context_.options.threads, units_.size()));
     base::ProgressOptions progress_options;
@@ -72,13 +75,35 @@ class Workers {
     });
     TableChecker sessions(context_);
     for (const std::size_t index : order) {
+      if ((*results_)[index].is_settled) continue;
       std::vector<OwnerPart> parts(1);
       if (context_.options.method == VerifyMethod::kServer) {
         SL_TRY(Cut(sessions, tables[index], &parts));
       }
-      for (OwnerPart& part : parts) units_.push_back({index, std::move(part), &part == &parts.front()});
+      AddUnits(index, parts);
     }
     return base::Ok();
+  }
+
+  void AddUnits(std::size_t table, const std::vector<OwnerPart>& parts) {
+    const PassLog* const log = context_.log;
+    bool counts = log == nullptr || !log->IsCounted(table);
+    for (const OwnerPart& part : parts) {
+      for (OwnerPart& left : log == nullptr ? std::vector{part} : Without(part, log->Settled(table))) {
+        units_.push_back({table, std::move(left), std::exchange(counts, false)});
+      }
+    }
+    if (counts && context_.options.method == VerifyMethod::kServer) units_.push_back({table, std::nullopt, true});
+  }
+
+  void Resume(PassLog& log) {
+    log.Restore(results_);
+    context_.rows_done->store(log.rows_restored());
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      const std::uint64_t equal_by_meaning = (*results_)[i].counts.equal_by_meaning;
+      states_[i].equal_by_meaning.store(equal_by_meaning);
+      states_[i].json_by_rows.store(equal_by_meaning > context_.options.equal_by_meaning_max);
+    }
   }
 
   Status Cut(TableChecker& sessions, const job::CatalogTable& table, std::vector<OwnerPart>* parts) const {
@@ -86,12 +111,7 @@ class Workers {
     const std::uint64_t wanted = std::min(table.schema().rows_estimate / (kChunksOfAPart * options.chunk_rows),
                                           kPartsPerThread * std::max(1u, options.threads));
     if (wanted < 2 || !HasKeyRanges(*table.mapper)) return base::Ok();
-    SL_ASSIGN(mysql::Session * source, sessions.Source(table.source));
-    SL_ASSIGN(const mysql::Rows ends, source->Query(FirstKeyColumnRangeSql(*table.mapper),
-                                                    "find the first and last key of " + table.schema().name.Text()));
-    const auto& row = ends.rows.at(0);
-    if (row[0] && row[1]) *parts = EvenParts(*table.mapper, *row[0], *row[1], static_cast<std::uint32_t>(wanted));
-    return base::Ok();
+    return sessions.CutEvenly(table, wanted, parts);
   }
 
   void Work(base::ProgressReporter& progress) {
@@ -118,16 +138,26 @@ class Workers {
 
   Status Check(TableChecker& rows, DigestChecker& digests, const Unit& unit, TableResult* result) {
     const job::CatalogTable& table = context_.catalog.tables[unit.table];
-    if (context_.options.method == VerifyMethod::kClient) return rows.Check(table, result);
+    if (context_.options.method == VerifyMethod::kClient) return CheckTable(rows, table, result);
+    TableResult counted;
     if (unit.counts) {
-      TableResult counted;
       SL_TRY(rows.Try(table, &counted,
                       [&](TableResult* attempt, std::uint64_t*) { return rows.CountSourceRows(table, attempt); }));
-      SL_TRY(digests.Check(table, unit.part, &states_[unit.table], result));
-      AddResult(std::move(counted), 0, result);
-      return base::Ok();
+      if (context_.log != nullptr && counted.failure.ok()) context_.log->AddCount(table, counted);
     }
-    return digests.Check(table, unit.part, &states_[unit.table], result);
+    if (unit.part) SL_TRY(digests.Check(table, *unit.part, &states_[unit.table], result));
+    AddResult(std::move(counted), 0, result);
+    return base::Ok();
+  }
+
+  Status CheckTable(TableChecker& rows, const job::CatalogTable& table, TableResult* result) {
+    const auto begun = std::chrono::steady_clock::now();
+    SL_TRY(rows.Check(table, result));
+    if (context_.log == nullptr || !result->failure.ok()) return base::Ok();
+    context_.log->AddCount(table, *result);
+    context_.log->AddPart(table, OwnerPart(), *result,
+                          std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    return base::Ok();
   }
 
   // A table's parts come in any order.
@@ -136,7 +166,7 @@ class Workers {
     for (TableResult& result : *results_) {
       std::sort(result.findings.begin(), result.findings.end(),
                 [](const Finding& a, const Finding& b) { return a.owner_key < b.owner_key; });
-      if (result.failure.ok()) result.failure = CheckBalance(result);
+      if (result.failure.ok() && context_.options.prober == nullptr) result.failure = CheckBalance(result);
     }
   }
 

@@ -11,7 +11,8 @@
 
 namespace shardlift::verify {
 
-// One result for each table of the catalog, findings in key order. A failed Status: the run ended before its end.
+// One result for each table of the catalog, findings in key order; those that are settled stay as they are. A failed
+// Status: the run ended before its end.
 base::Status RunChecks(const CheckContext& context, std::vector<TableResult>* results);
 
 }  // namespace shardlift::verify

@@ -103,6 +103,7 @@ TEST_F(CommandLineTest, BadValuesOfFlags) {
   ExpectUsage(RunProgram({"verify", "-c", job, "--max-findings", "many"}), HasSubstr("max-findings"));
   ExpectUsage(RunProgram({"verify", "-c", job, "--threads", "0"}), HasSubstr("threads"));
   ExpectUsage(RunProgram({"verify", "-c", job, "--method", "fast"}), HasSubstr("method"));
+  ExpectUsage(RunProgram({"verify", "-c", job, "--takeover"}), HasSubstr("--live"));
 }
 
 TEST_F(CommandLineTest, JobFilesThatCannotBeUsed) {

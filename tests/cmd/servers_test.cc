@@ -115,6 +115,13 @@ TEST_F(CommandsTest, ChangesAreFollowedUntilAGentleStop) {
   EXPECT_EQ(stopped.exit_code, 5) << stopped.err;
   EXPECT_EQ(RunJson({"migrate", "--until-caught-up"}, 0)["caught_up"], true);
   EXPECT_EQ(RunJson({"verify"}, 0)["rows_compared"], kKept - 1);
+
+  // Live: it applies what the sources have in store, and says what it claims.
+  OnSource(0, "DELETE FROM im_0.msg_00 WHERE id = 6");
+  const Json live = RunJson({"verify", "--live"}, 0);
+  EXPECT_EQ(live["is_live"], true);
+  EXPECT_EQ(live["rows_compared"], kKept - 2);
+  EXPECT_THAT(live["claim"].get<std::string>(), HasSubstr("right at some moment of the pass"));
 }
 
 TEST_F(CommandsTest, APausedThreadIsAnnouncedAndTheProcessCanBeKilledThere) {
@@ -256,6 +263,7 @@ TEST_F(CommandsTest, VerifyBeforeAnyMigrateIsRefusedNotClean) {
   const Output output = RunProgram({"verify", "-c", JobPath()});
   EXPECT_THAT(output.exit_code, ::testing::AnyOf(2, 4)) << output.err;
   RunProgram({"schema", "apply", "-c", JobPath()});
+  EXPECT_EQ(RunProgram({"verify", "--live", "-c", JobPath()}).exit_code, 4);
   const Output empty = RunProgram({"verify", "-c", JobPath()});
   EXPECT_EQ(empty.exit_code, 4);
   EXPECT_THAT(empty.err, HasSubstr("run migrate first"));

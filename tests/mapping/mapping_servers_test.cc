@@ -128,6 +128,16 @@ TEST_P(MappingOnServers, RandomValues) {
   EXPECT_GT(told_, 10);
 }
 
+// MySQL calls it out of range.
+TEST_P(MappingOnServers, AQuotientThatIsTheLeastBigint) {
+  Sql("CREATE DATABASE quotients");
+  Sql("CREATE TABLE quotients.q (id INT PRIMARY KEY, b BIGINT, t TINYINT)");
+  Sql("INSERT INTO quotients.q VALUES (1, -9223372036854775808, 1), (2, -9223372036854775808, 2), "
+      "(3, -9223372036854775808, 0), (4, NULL, 1), (5, -9223372036854775808, NULL), (6, 77, 1)");
+  const TableRows table = Read("quotients", "q", "id");
+  for (const char* text : {"b DIV t", "b DIV 1", "b DIV 2"}) CompareExpression(table, text);
+}
+
 constexpr const char* kMislabelledDdl =
     "CREATE TABLE mislabelled.m (id INT UNSIGNED NOT NULL PRIMARY KEY, utf VARCHAR(30) CHARACTER SET latin1, gbk "
     "VARCHAR(30) CHARACTER SET latin1 NOT NULL, raw BLOB, tick INT NOT NULL, word VARCHAR(30) NOT NULL)";

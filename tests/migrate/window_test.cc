@@ -86,6 +86,25 @@ TEST_F(WindowBookTest, OwnersOfEndedXaTransactionsAreInEveryLaterWindow) {
   for (int i = 0; i < 60'000; ++i) book_.RecordXa(6, std::to_string(i));
 }
 
+TEST_F(WindowBookTest, LooksAtXaOwnersLockTheirRowsAndDropOnlyWhatChangesInTheWindow) {
+  class NoLook final : public OwnerLook {
+    base::Status AtSource(mysql::Session&, bool) override { return base::Ok(); }
+    base::Status AtShard(std::uint32_t, mysql::Session&) override { return base::Ok(); }
+  };
+  {
+    const auto lock = book_.Lock();
+    book_.RecordXa(5, "xa");
+  }
+  const auto other = book_.OpenForKeys(&table_, {"a", "b"}, std::make_shared<NoLook>());
+  EXPECT_FALSE(other->locking_read);
+  const auto window = book_.OpenForKeys(&table_, {"a", "xa"}, std::make_shared<NoLook>());
+  EXPECT_TRUE(window->locking_read);
+  EXPECT_TRUE(window->touched.empty());
+  const auto lock = book_.Lock();
+  book_.Record(5, "xa");
+  EXPECT_TRUE(window->touched.contains("xa"));
+}
+
 TEST_F(WindowBookTest, TooManyXaOwnersMakeLaterReadsLock) {
   {
     const auto lock = book_.Lock();

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "mysql/seen_position.h"
 #include "tests/mysql/live.h"
 
 namespace shardlift::mysql {
@@ -130,6 +131,11 @@ TEST_P(LivePositionTest, StaysBehindCommitsThatAreNotVisible) {
   if (maria()) {
     EXPECT_FALSE(before.Contains(Upper()));
   }
+  // The session in its commit owns its GTID.
+  const auto seen = ReadSeenUpperBound(*session_);
+  ASSERT_TRUE(seen.ok()) << seen.status().message();
+  EXPECT_TRUE(seen->Contains(Upper()));
+  EXPECT_FALSE(before.Contains(*seen));
   // On MariaDB a session that has proven nothing yet waits for the first proof.
   if (!maria()) std::this_thread::sleep_for(3000ms);
   auto fresh = Connect();

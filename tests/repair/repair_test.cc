@@ -12,13 +12,11 @@
 #include <set>
 #include <thread>
 
-#include "migrate/migrate.h"
 #include "repair/audit.h"
 #include "store/message_table.h"
 #include "tests/migrate/program.h"
+#include "tests/repair/fixture.h"
 #include "tests/repair/shard_changes.h"
-#include "tests/verify/fixture.h"
-#include "tests/verify/planter.h"
 #include "verify/findings_file.h"
 
 namespace shardlift::repair::testing {
@@ -32,36 +30,17 @@ using verify::testing::Planter;
 // "1/7 000000000000002A" -> one text for each row, all columns and the shard in it.
 using Rows = std::map<std::string, std::multiset<std::string>>;
 
-class RepairTest : public verify::testing::StoreTest {
+class RepairTest : public MigratedTest {
  protected:
   void SetUp() override {
-    StoreTest::SetUp();
+    MigratedTest::SetUp();
     if (HasFatalFailure()) return;
-    MigrateAnew();
     options_.progress = false;
     options_.max_share_percent = 100;
     options_.audit_path = live::Directory() + "/repair-audit.jsonl";
     std::filesystem::remove(options_.audit_path);
   }
 
-  void MigrateAnew() {
-    for (std::size_t shard = 0; shard < 2; ++shard) {
-      for (const char* table : {"message", "sl_lane", "sl_copy"}) {
-        live::SqlOn(ShardSession(shard), std::string("DELETE FROM ") + table);
-      }
-    }
-    std::filesystem::remove_all(config_.spool.directory);
-    Migrate();
-  }
-  void Migrate() {
-    migrate::MigrateOptions options;
-    options.until_caught_up = true;
-    const auto done = migrate::RunMigrate(config_, options);
-    ASSERT_TRUE(done.ok()) << done.status().message();
-    ASSERT_TRUE(done->caught_up);
-  }
-
-  Planter NewPlanter(std::uint64_t seed) { return {{&ShardSession(0), &ShardSession(1)}, seed}; }
   static void PlantAll(Planter* planter) {
     for (const Fault& fault : Faults()) {
       planter->Plant(fault, 0);
@@ -71,10 +50,7 @@ class RepairTest : public verify::testing::StoreTest {
   // Owners of the planter's expectations.
   static std::set<std::string> OwnersOf(const Planter& planter) {
     std::set<std::string> owners;
-    for (const std::string& name : planter.expected()) {
-      const std::size_t begin = name.find(' ') + 1;
-      owners.insert(name.substr(begin, name.rfind(' ') - begin));
-    }
+    for (const std::string& name : planter.expected()) owners.insert(OwnerIn(name));
     return owners;
   }
 

@@ -91,8 +91,9 @@ void Planter::Run(std::size_t shard, const std::string& sql, std::uint64_t rows_
 
 std::vector<Planter::Row> Planter::Rows(std::size_t shard, const std::string& condition) {
   const auto found = shards_[shard]->Query(
-      "SELECT owner_origin, owner_table, HEX(owner_key) FROM message FORCE INDEX (owner) WHERE (" + condition +
-          ") ORDER BY owner_origin, owner_table, owner_key",
+      fmt::format("SELECT owner_origin, owner_table, HEX(owner_key) FROM message FORCE INDEX (owner) WHERE ({}) AND "
+                  "({}) ORDER BY owner_origin, owner_table, owner_key",
+                  condition, scope_),
       "plant");
   std::vector<Row> rows;
   EXPECT_TRUE(found.ok()) << found.status().message();

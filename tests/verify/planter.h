@@ -29,8 +29,9 @@ const std::vector<Fault>& Faults();
 
 class Planter {
  public:
-  // Sessions of all shards, their databases chosen; borrowed.
-  Planter(std::vector<mysql::Session*> shards, std::uint64_t seed) : shards_(std::move(shards)), random_(seed) {}
+  // Sessions of all shards, their databases chosen; borrowed. `scope`: a condition for rows that may be made wrong.
+  Planter(std::vector<mysql::Session*> shards, std::uint64_t seed, std::string scope = "TRUE")
+      : shards_(std::move(shards)), random_(seed), scope_(std::move(scope)) {}
 
   // Plant into rows without a fault so far. False, and nothing is changed, when no row can have it.
   bool Plant(const Fault& fault, std::size_t shard);
@@ -63,6 +64,7 @@ class Planter {
 
   std::vector<mysql::Session*> shards_;
   rehearse::Random random_;
+  std::string scope_;
   std::set<std::string> taken_;  // by Row::Name
   std::multiset<std::string> expected_;
   std::vector<std::pair<std::size_t, std::string>> undo_;  // shard, statement; in order

@@ -106,5 +106,26 @@ TEST(ReportTest, OpenVerdictsAreNeverCalledClean) {
   EXPECT_EQ(nlohmann::json::parse(ReportJson(report))["clean"], false);
 }
 
+TEST(ReportTest, LiveRowsWithoutAVerdictAreNeverCalledClean) {
+  VerifyReport report;
+  report.is_live = true;
+  EXPECT_EQ(report.exit_code(), 0);
+  EXPECT_THAT(ReportText(report), HasSubstr("right at some moment of the pass"));
+  report.live = {.suspects = 3, .right = 2, .open = 1, .open_rows = {{"legacy1", "t.s", "SECRET", "", "hot: why"}}};
+  EXPECT_EQ(report.exit_code(), 4);
+  const std::string text = ReportText(report);
+  EXPECT_THAT(text, HasSubstr("NOT VERIFIED"));
+  EXPECT_THAT(text, HasSubstr("not verified legacy1 t.s a key of 6 bytes (shown by --json): hot: why"));
+  EXPECT_THAT(text, Not(HasSubstr("SECRET")));
+  const auto json = nlohmann::json::parse(ReportJson(report));
+  EXPECT_EQ(json["clean"], false);
+  EXPECT_EQ(json["live"]["open"], 1);
+  EXPECT_EQ(json["live"]["open_rows"][0]["owner_key"], "534543524554");
+  report.counts[0] = 1;
+  EXPECT_EQ(report.exit_code(), 1);
+  report.not_verified.push_back({"legacy1", "im_0.msg_03", "a reason"});
+  EXPECT_EQ(report.exit_code(), 4);
+}
+
 }  // namespace
 }  // namespace shardlift::verify
