@@ -283,7 +283,6 @@ TEST_P(DeclaredKeyTest, KilledInTheCopy_Resumed_EachRowOnce) {
   SetOrders();
   AddOrders(1, 20);
   const std::string job = WriteJobFile();
-  ASSERT_TRUE(config_.mappings.size() == 1);
   for (const char* place : {"lane.in_transaction:2", "chunk.read:2"}) {
     Program program({"migrate", "-c", job, "--pause-at", place}, job + ".log");
     ASSERT_NE(program.WaitForEvent({"\"pause\""}, 30), "") << program.Log();
@@ -293,9 +292,14 @@ TEST_P(DeclaredKeyTest, KilledInTheCopy_Resumed_EachRowOnce) {
   }
   Program program({"migrate", "-c", job, "--until-caught-up"}, job + ".log");
   EXPECT_EQ(program.Wait(), 0) << program.Log();
-  Program verify({"verify", "-c", job}, job + ".log");
-  EXPECT_EQ(verify.Wait(), 0) << verify.Log();
-  EXPECT_EQ(OnBothShards("SELECT COUNT(*) FROM orders WHERE note = 'later' HAVING COUNT(*) > 0").empty(), false);
+  config_.sources[0].endpoint.name = "legacy";  // as the job file has it
+  ExpectSame(19);
+  int changed = 0;
+  for (int shard = 0; shard < 2; ++shard) {
+    changed +=
+        static_cast<int>(live::RowsOn(*ShardSession(shard), "SELECT 1 FROM orders WHERE note = 'later'").rows.size());
+  }
+  EXPECT_EQ(changed, 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, DeclaredKeyTest, ::testing::Values(mysql::Flavour::kMariaDb, mysql::Flavour::kMySql),
