@@ -73,7 +73,7 @@ Result<bool> Matches(const mapping::MappingConfig& mapping, const mysql::TableNa
 }
 
 Status PlanSource(const job::JobConfig& config, std::uint32_t source, const Ordinals& ordinals,
-                  const job::Targets& targets, std::vector<PlannedTable>* planned) {
+                  const job::Targets& targets, job::DeclaredKeys* keys, std::vector<PlannedTable>* planned) {
   const std::string& source_name = config.sources[source].endpoint.name;
   SL_ASSIGN(const store::Router router, job::MakeRouter(config.routing));
   SL_ASSIGN(const auto session, mysql::Session::Open(config.sources[source].endpoint, mysql::SessionOptions()));
@@ -89,10 +89,11 @@ Status PlanSource(const job::JobConfig& config, std::uint32_t source, const Ordi
       context.table_ordinal = kAnyOrdinal;
       context.rules = router.shared_rules();
       context.target = targets.at(mapping.target);
-      SL_ASSIGN(const auto mapper, mapping::TableMapper::Compile(mapping, context));
+      SL_ASSIGN(auto mapper, mapping::TableMapper::Compile(mapping, context));
       const auto found = ordinals.find({std::to_string(mapping.origin), source_name, table.schema, table.table});
       planned->push_back(
           ToPlanned(config, source, *mapper, found == ordinals.end() ? std::nullopt : std::optional(found->second)));
+      SL_TRY(keys->Add(source_name, std::move(mapper)));
     }
   }
   return base::Ok();
@@ -116,8 +117,9 @@ Result<std::vector<PlannedTable>> PlanTables(const job::JobConfig& config) {
   SL_ASSIGN(const job::Targets targets, job::LoadTargets(config));
   Ordinals ordinals;
   for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOrdinals(shard, &ordinals));
+  job::DeclaredKeys keys;
   for (std::uint32_t source = 0; source < config.sources.size(); ++source) {
-    SL_TRY(PlanSource(config, source, ordinals, targets, &planned));
+    SL_TRY(PlanSource(config, source, ordinals, targets, &keys, &planned));
   }
   const bool all_known =
       std::all_of(planned.begin(), planned.end(), [](const PlannedTable& table) { return table.ordinal.has_value(); });

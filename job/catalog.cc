@@ -183,10 +183,15 @@ Result<Ordinals> Allocate(const JobConfig& config, const std::vector<Matched>& m
 
 }  // namespace
 
-const store::TargetTable& Catalog::TargetOf(std::uint32_t table_ordinal) const {
+const CatalogTable* Catalog::Find(std::uint32_t table_ordinal) const {
   const auto found = std::find_if(tables.begin(), tables.end(),
                                   [&](const CatalogTable& table) { return table.ordinal == table_ordinal; });
-  return found == tables.end() ? *store::MessageTarget() : found->target();
+  return found == tables.end() ? nullptr : &*found;
+}
+
+const store::TargetTable& Catalog::TargetOf(std::uint32_t table_ordinal) const {
+  const CatalogTable* table = Find(table_ordinal);
+  return table == nullptr ? *store::MessageTarget() : table->target();
 }
 
 Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate) {
@@ -204,6 +209,7 @@ Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate) {
   SL_ASSIGN(const Targets targets, LoadTargets(config));
   // Everything that can be wrong with a table is found before anything is stored.
   std::vector<mapping::TableContext> contexts;
+  DeclaredKeys keys;
   for (const Matched& table : matched) {
     mapping::TableContext context;
     SL_ASSIGN(context.schema, mysql::ReadTableSchema(*sources[table.source], table.name));
@@ -211,7 +217,8 @@ Result<Catalog> LoadCatalog(const JobConfig& config, bool allocate) {
     context.rules = router.shared_rules();
     context.table_ordinal = 1;
     context.target = targets.at(table.mapping->target);
-    SL_TRY(mapping::TableMapper::Compile(*table.mapping, context).status());
+    SL_ASSIGN(auto mapper, mapping::TableMapper::Compile(*table.mapping, context));
+    SL_TRY(keys.Add(config.sources[table.source].endpoint.name, std::move(mapper)));
     contexts.push_back(std::move(context));
   }
   SL_ASSIGN(const Ordinals ordinals, Allocate(config, matched, allocate));

@@ -25,6 +25,7 @@ struct CatalogTable {
 struct Catalog {
   std::vector<CatalogTable> tables;  // by (source, schema, table)
   std::string fingerprint;           // the job's, with the definitions of its own targets as the shards have them
+  const CatalogTable* Find(std::uint32_t table_ordinal) const;  // nullptr for an ordinal that is not among `tables`
   // The table that rows of this legacy table are in; `message` for an ordinal that is not among `tables`.
   const store::TargetTable& TargetOf(std::uint32_t table_ordinal) const;
 };

@@ -303,6 +303,7 @@ std::string Fingerprint(const JobConfig& config, const store::BucketRules& rules
     entry["body"] = target.table.body;
     entry["account_type"] = target.table.account_type;
     entry["account_key"] = target.table.account_key;
+    if (!target.table.key.empty()) entry["key"] = target.table.key;
   }
   const std::string text = canonical.dump();
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;

@@ -140,6 +140,10 @@ std::vector<KeySpec> Target() {
            "rows. With the account key it decides the bucket."),
       Required(
           Text("account_key", "", "A column with the account key: integers, text or binary strings, NOT NULL.", "uid")),
+      List("key",
+           "Columns of a unique key of the table, all NOT NULL, that name the legacy row: the mappings must give each "
+           "row of each legacy table values of its own there, made of its key alone (docs/mapping.md#declared-keys). "
+           "The tool then adds nothing to the table."),
   };
 }
 
@@ -238,7 +242,7 @@ std::vector<ObjectSpec> MakeObjects() {
       {"shard", "shards[]", "One database of the store.", Shard()},
       {"target", "targets[]",
        "A target table of the job's own: the data columns and keys as defined here, and in front of them bucket and "
-       "the owner columns with their unique key, which the tool adds and fills.",
+       "the owner columns with their unique key, which the tool adds and fills; with \"key\" the table as it is.",
        Target()},
       {"mapping", "mappings[]", "One legacy family. The expressions: configs/mappings/README.md.", Mapping()},
       {"copy",

@@ -49,6 +49,7 @@ Status AddTarget(const json& object, const std::string& file, const std::string&
   target.table.body = ReadTargetBody(reader, file, target.table.name, target.like_source);
   target.table.account_type = reader.Text("account_type");
   target.table.account_key = reader.Text("account_key");
+  target.table.key = reader.Texts("key");
   if (store::IsStoreTable(target.table.name)) reader.Fail("name", "the store has a table of this name; choose another");
   for (const TargetConfig& other : config->targets) {
     if (other.table.name == target.table.name) reader.Fail("name", "another target has this name");

@@ -123,6 +123,27 @@ Result<Targets> LoadTargets(const JobConfig& config) {
   return targets;
 }
 
+std::string DeclaredKeys::Table::Text() const {
+  return fmt::format("{} of source {}", mapper->context().schema.name.Text(), source);
+}
+
+Status DeclaredKeys::Add(const std::string& source, std::unique_ptr<mapping::TableMapper> mapper) {
+  if (mapper->target().key.empty()) return base::Ok();
+  Table table{source, std::move(mapper)};
+  const store::TargetTable& target = table.mapper->target();
+  for (const Table& other : tables_) {
+    if (other.mapper->target().name != target.name) continue;
+    if (mapping::AreApart(other.mapper->owners(), table.mapper->owners())) continue;
+    return Status(
+        Code::kRefused,
+        fmt::format("target {}: declared key: rows of {} and of {} may have one key; give a column of the key "
+                    "COMPOSE_ID(...) in both mappings, or another constant (or TABLE_SUFFIX()) for each table",
+                    target.name, other.Text(), table.Text()));
+  }
+  tables_.push_back(std::move(table));
+  return base::Ok();
+}
+
 std::string FingerprintWith(const JobConfig& config, const Targets& targets) {
   if (config.targets.empty()) return config.fingerprint;
   std::string text = config.fingerprint;

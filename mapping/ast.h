@@ -128,7 +128,7 @@ enum class Op : std::uint8_t {
   kComposeId,
 };
 
-enum class Kind : std::uint8_t { kNull, kInt, kText, kBinary, kDateTime, kDate, kTime, kDecimal, kJson };
+enum class Kind : std::uint8_t { kNull, kInt, kText, kBinary, kDateTime, kDate, kTime, kDecimal, kJson, kReal };
 
 struct Type {
   Kind kind = Kind::kNull;
@@ -140,7 +140,7 @@ struct Type {
   std::uint8_t precision = 0;  // kDecimal: digits in all
   Int128 min = 0;              // kInt: bounds that follow from column types
   Int128 max = 0;
-  std::uint64_t bytes_max = 0;  // kText (UTF-8), kBinary, kJson, kDecimal: longest value
+  std::uint64_t bytes_max = 0;  // kText (UTF-8), kBinary, kJson, kDecimal: longest value; kReal: 4 or 8
 };
 
 enum class IntervalUnit : std::uint8_t { kMicrosecond, kSecond, kMinute, kHour, kDay, kWeek, kMonth, kQuarter, kYear };

@@ -1,5 +1,6 @@
 #include "mapping/column_reader.h"
 
+#include <bit>
 #include <limits>
 
 #include "mapping/datetime.h"
@@ -144,6 +145,12 @@ base::Result<Type> ColumnTypeOf(const mysql::Column& column, std::string_view co
       if (IsZerofill(column)) break;
       SetDecimal(&type, column.precision, column.fraction);
       return type;
+    case ColumnType::kFloat:
+    case ColumnType::kDouble:
+      type.kind = Kind::kReal;
+      type.is_unsigned = column.is_unsigned;
+      type.bytes_max = column.type == ColumnType::kFloat ? 4 : 8;
+      return type;
     default: break;
   }
   return Status(Code::kUsage, "column " + column.name + " has type " + column.column_type +
@@ -197,6 +204,8 @@ const char* ColumnReader::Read(const mysql::Value& value, StringPool& pool, Val*
       if (has_members_) return ReadMembers(value.u, pool, out);
       *out = Val::Bits(value.u, has_integer_text_ ? value.bytes : std::string_view());
       return nullptr;
+    case ValueKind::kFloat: *out = Val::Bits(std::bit_cast<std::uint64_t>(double{value.f})); return nullptr;
+    case ValueKind::kDouble: *out = Val::Bits(std::bit_cast<std::uint64_t>(value.d)); return nullptr;
     case ValueKind::kBytes: break;
     default: return "a value of an unexpected kind";
   }

@@ -22,7 +22,7 @@ namespace shardlift::mapping {
 // A value of the expression language. Which member counts follows from the node's static type.
 struct Val {
   bool null = true;
-  std::uint64_t bits = 0;  // kInt, read as signed or unsigned by the type
+  std::uint64_t bits = 0;  // kInt, read as signed or unsigned by the type; kReal: those of a double
   std::string_view bytes;  // all other kinds; kInt: its decimal text, or empty where that is not at hand
 
   static Val Bits(std::uint64_t bits, std::string_view text = {}) { return {false, bits, text}; }

@@ -239,8 +239,9 @@ void Explainer::OwnerArgument(const mysql::UniqueKey& unique) {
       ") is 8 bytes, or ends at the first 00 01, which no value holds: equal key bytes have equal parts, and "
       "equal parts are equal values, byte by byte");
   steps.push_back("unique key " + unique.name +
-                  " of NOT NULL columns: two rows never have equal values, so they never have one owner; the store's "
-                  "unique index on the owner would refuse the second");
+                  " of NOT NULL columns: two rows never have equal values, so they never have one owner; " +
+                  (target_.key.empty() ? "the store's unique index on the owner would refuse the second"
+                                       : "the target's declared key is made of these values and leads back to them"));
   steps.push_back("bytes compare as the parts do: integers by number, strings by their bytes");
   if (bytes_max > kOwnerKeyBytesMax) {
     steps.push_back("up to " + std::to_string(bytes_max) + " bytes could be needed; keys of more than " +

@@ -47,14 +47,20 @@ std::optional<std::string> TakeEscaped(std::string_view* bytes) {
 }
 
 std::string ColumnKeySql(const mysql::Column& column) {
-  std::string name = mysql::QuoteIdentifier(column.name);
-  if (!column.is_integer()) return "CONCAT(REPLACE(CAST(" + name + " AS BINARY), x'00', x'00FF'), x'0001')";
-  std::string bits = "CAST(" + name + " AS UNSIGNED)";
-  if (!column.is_unsigned) bits = "(" + bits + " ^ 9223372036854775808)";
-  return "UNHEX(LPAD(HEX(" + bits + "), 16, '0'))";
+  const std::string name = mysql::QuoteIdentifier(column.name);
+  return column.is_integer() ? IntegerPartSql(name, !column.is_unsigned) : BytesPartSql("CAST(" + name + " AS BINARY)");
 }
 
 }  // namespace
+
+std::string IntegerPartSql(const std::string& integer, bool is_signed) {
+  // Of a DECIMAL below zero a server makes no UNSIGNED.
+  const std::string bits = is_signed ? "(CAST(CAST(" + integer + " AS SIGNED) AS UNSIGNED) ^ 9223372036854775808)"
+                                     : "CAST(" + integer + " AS UNSIGNED)";
+  return "UNHEX(LPAD(HEX(" + bits + "), 16, '0'))";
+}
+
+std::string BytesPartSql(const std::string& bytes) { return "CONCAT(REPLACE(" + bytes + ", x'00', x'00FF'), x'0001')"; }
 
 bool IsOwnerKeyColumn(const mysql::Column& column) {
   return column.is_integer() || column.is_text() || column.is_binary();

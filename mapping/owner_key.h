@@ -40,6 +40,9 @@ std::optional<std::vector<std::string>> DecodeOwnerKey(const mysql::TableSchema&
 
 // The same bytes as an SQL expression over the table's columns.
 std::string OwnerKeySql(const mysql::TableSchema& schema, std::span<const std::size_t> key);
+// One column's part of it, of an integer or of a binary string.
+std::string IntegerPartSql(const std::string& integer, bool is_signed);
+std::string BytesPartSql(const std::string& bytes);
 // An ORDER BY list that gives ascending keys: the plain columns when all are integers.
 std::string OwnerKeyOrder(const mysql::TableSchema& schema, std::span<const std::size_t> key);
 

@@ -284,6 +284,8 @@ class Writer {
         if (column.is_text() && column.charset == "utf8mb4") return Collated(name);
         return AsText(name);
       case Kind::kJson: return CastToText(name);
+      // Prints all digits, and the sign of -0.0 (mysql::SelectItem).
+      case Kind::kReal: return "(" + name + "*1e0)";
       default: return name;
     }
   }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "mapping/eval.h"
+#include "mapping/key_owner_sql.h"
 #include "mapping/lossy.h"
 #include "mapping/owner_key.h"
 #include "mapping/parser.h"
@@ -49,6 +50,7 @@ struct TableMapper::Impl {
   std::string origin_text;
   std::string ordinal_text;
   MappingSql sql;
+  std::unique_ptr<const OwnerSql> owners;
   std::vector<std::string> notes;
 
   Status Error(std::string_view place, std::string_view message) const {
@@ -68,6 +70,7 @@ struct TableMapper::Impl {
   void NoteBuckets();
   Status CheckUnmapped(std::vector<bool> used) const;
   void WriteSql();
+  Status FindOwners();
   void ComputeConstants();
   Status BadValue(std::string_view target, const Evaluator& evaluator, const char* reason) const;
   Status MapRow(std::span<const mysql::Value> row, MapScratch& scratch, MappedRow* out) const;
@@ -243,6 +246,18 @@ void TableMapper::Impl::WriteSql() {
   sql.order_by = OwnerKeyOrder(context.schema, key);
 }
 
+Status TableMapper::Impl::FindOwners() {
+  if (Target().key.empty()) {
+    owners = OwnerColumnsSql(Target(), config.origin, context.table_ordinal);
+    return base::Ok();
+  }
+  KeyOwnerParts parts{config, context, key, charsets, readers, {}};
+  parts.expressions.resize(Target().columns.size());
+  for (const Column& column : columns) parts.expressions[column.target] = &column.expression;
+  SL_ASSIGN(owners, KeyOwnerSql(std::move(parts)));
+  return base::Ok();
+}
+
 // A constant that is a bad value, or loses something, is left to the rows: they say so, and are counted.
 void TableMapper::Impl::ComputeConstants() {
   RowTemplate& row = row_template.emplace(Target().columns.size());
@@ -332,6 +347,7 @@ base::Result<std::unique_ptr<TableMapper>> TableMapper::Compile(const MappingCon
     impl->readers.emplace_back(context.schema.columns[i], impl->charsets.At(i));
   }
   impl->WriteSql();
+  SL_TRY(impl->FindOwners());
   impl->ComputeConstants();
   return std::unique_ptr<TableMapper>(new TableMapper(std::move(impl)));
 }
@@ -377,6 +393,7 @@ Status TableMapper::OwnerKey(std::span<const mysql::Value> row, std::string* out
 }
 
 const MappingSql& TableMapper::sql() const { return impl_->sql; }
+const OwnerSql& TableMapper::owners() const { return *impl_->owners; }
 const MappingConfig& TableMapper::config() const { return impl_->config; }
 const TableContext& TableMapper::context() const { return impl_->context; }
 std::span<const std::size_t> TableMapper::key_columns() const { return impl_->key; }

@@ -17,6 +17,7 @@
 
 #include "base/status.h"
 #include "mapping/config.h"
+#include "mapping/owner_sql.h"
 #include "mysql/position.h"
 #include "mysql/schema.h"
 #include "mysql/value.h"
@@ -86,7 +87,8 @@ class TableMapper {
   // kUsage with mapping, target column and a caret under the place for anything wrong: unknown or unmapped source
   // columns, unknown functions, volatile functions, missing target columns, types that do not fit, a key that is not a
   // unique key of NOT NULL columns, a FLOAT/DOUBLE key. What only some rows can violate (an id beyond COMPOSE_ID's 40
-  // bits, a number or text longer than the column) is a lossy note and a bad value at run time.
+  // bits, a number or text longer than the column) is a lossy note and a bad value at run time. kRefused when the
+  // target's declared key does not name the legacy row for sure.
   static base::Result<std::unique_ptr<TableMapper>> Compile(const MappingConfig& config, const TableContext& context);
   ~TableMapper();
 
@@ -98,6 +100,7 @@ class TableMapper {
   base::Status OwnerKey(std::span<const mysql::Value> row, std::string* out) const;
 
   const MappingSql& sql() const;
+  const OwnerSql& owners() const;
   const MappingConfig& config() const;
   const TableContext& context() const;
   const store::TargetTable& target() const { return *context().target; }

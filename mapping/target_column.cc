@@ -22,10 +22,6 @@ using store::TargetKind;
 
 namespace {
 
-// TIMESTAMP on both servers. Later MariaDB versions go on to 2106.
-constexpr std::string_view kTimestampMin = "1970-01-01 00:00:01";
-constexpr std::string_view kTimestampMax = "2038-01-19 03:14:07";
-
 Status CannotFill(const TypeContext& context, const Expr& expr, std::string_view wanted, std::string_view remedy) {
   return ExpressionError(context.text, expr.place,
                          std::string(wanted) + " is needed, this is " + std::string(KindName(expr.type.kind)) +
@@ -55,12 +51,8 @@ void WrapDigits(Op op, const store::TargetColumn& target, ExprPtr* expr) {
   *expr = std::move(cast);
 }
 
-Int128 Smallest(const store::TargetColumn& target) {
-  return target.kind == TargetKind::kSigned ? -Int128{target.least} : Int128{target.least};
-}
-
 bool AlwaysFits(const store::TargetColumn& target, const Type& integer) {
-  return integer.min >= Smallest(target) && integer.max <= Int128{target.limit};
+  return integer.min >= SmallestOf(target) && integer.max <= Int128{target.limit};
 }
 
 Status ConvertInteger(const TypeContext& context, const store::TargetColumn& target, const Expr& expr) {
@@ -142,10 +134,35 @@ Status ConvertText(const TypeContext& context, const store::TargetColumn& target
   return base::Ok();
 }
 
+Status ConvertReal(const TypeContext& context, const store::TargetColumn& target, const Expr& expr) {
+  if (expr.type.kind != Kind::kReal) return CannotFill(context, expr, "a FLOAT or DOUBLE column", "");
+  if (target.kind == TargetKind::kFloat && expr.type.bytes_max > sizeof(float)) {
+    Note(context, "numbers that FLOAT does not hold exactly are bad values (checked at run time)");
+  }
+  if (target.not_below_zero && !expr.type.is_unsigned) {
+    Note(context, "numbers below zero are bad values (checked at run time)");
+  }
+  return base::Ok();
+}
+
+Status ConvertYear(const TypeContext& context, const Expr& expr) {
+  if (expr.type.kind != Kind::kInt) return CannotFill(context, expr, "a number", "write CAST(... AS UNSIGNED)");
+  Note(context, "other numbers than 0 and 1901 to 2155 are bad values (checked at run time)");
+  return base::Ok();
+}
+
 // Brings *expr to the kind of the target column.
 Status Convert(const TypeContext& context, const store::TargetColumn& target, ExprPtr* expr) {
   Kind kind = (*expr)->type.kind;
+  const bool wants_real = target.kind == TargetKind::kFloat || target.kind == TargetKind::kDouble;
+  if (kind == Kind::kReal && !wants_real) {
+    return CannotFill(context, **expr, "another type", "give the target a column of that type");
+  }
   switch (target.kind) {
+    case TargetKind::kFloat:
+    case TargetKind::kDouble: return ConvertReal(context, target, **expr);
+    case TargetKind::kYear: return ConvertYear(context, **expr);
+    case TargetKind::kBit:
     case TargetKind::kUnsigned:
     case TargetKind::kSigned: return ConvertInteger(context, target, **expr);
     case TargetKind::kDecimal: return ConvertDecimal(context, target, expr);
@@ -251,8 +268,12 @@ bool TargetExpression::EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out,
     return target_->nullable;
   }
   switch (target_->kind) {
+    case TargetKind::kBit:
     case TargetKind::kUnsigned:
     case TargetKind::kSigned: return EvalInteger(pool, out, reason);
+    case TargetKind::kYear: return EvalYear(pool, out, reason);
+    case TargetKind::kFloat:
+    case TargetKind::kDouble: return EvalReal(pool, out, reason);
     case TargetKind::kDate:
     case TargetKind::kTime:
     case TargetKind::kDecimal: return true;
@@ -275,72 +296,6 @@ bool TargetExpression::EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out,
   return out->bytes.size() <= target_->limit;
 }
 
-bool TargetExpression::EvalInteger(StringPool& pool, Val* out, const char** reason) const {
-  if (!always_fits_) {
-    const Int128 value = IntegerOf(expr_->type, *out);
-    *reason = "a number out of the column's range";
-    if (value < Smallest(*target_) || value > Int128{target_->limit}) return false;
-  }
-  if (!out->bytes.empty()) return true;
-  std::string& text = pool.New();
-  AppendInteger(expr_->type, *out, &text);
-  out->bytes = text;
-  return true;
-}
-
-bool TargetExpression::EvalTime(Val* out, const char** reason) const {
-  const std::size_t wanted = kDateTimeBytes + (target_->fraction == 0 ? 0u : 1u + target_->fraction);
-  if (out->bytes.size() > wanted) {
-    *reason = "a time with more digits than the column holds";
-    const std::size_t first = std::max<std::size_t>(wanted, kDateTimeBytes + 1);
-    if (out->bytes.find_first_not_of('0', first) != std::string_view::npos) return false;
-    out->bytes = out->bytes.substr(0, wanted);
-  }
-  if (!target_->is_timestamp) return true;
-  *reason = "a time that TIMESTAMP does not have";
-  return out->bytes >= kTimestampMin && out->bytes.substr(0, kDateTimeBytes) <= kTimestampMax;
-}
-
-bool TargetExpression::EvalText(StringPool& pool, const Val& value, const char** reason) const {
-  std::string_view stored = value.bytes;
-  *reason = "a character that the column's character set does not have";
-  if (encoder_ != nullptr) {
-    std::string& encoded = pool.New();
-    if (!encoder_->Append(value.bytes, &encoded)) return false;
-    stored = encoded;
-  } else if (too_long_from_ != 0 && std::any_of(stored.begin(), stored.end(), [this](char c) {
-               return static_cast<unsigned char>(c) >= too_long_from_;
-             })) {
-    return false;
-  }
-  *reason = "spaces at the end, which the column does not keep";
-  if (target_->pads && stored.ends_with(' ')) return false;
-  *reason = "more characters than the column takes";
-  if (target_->characters_max > 0 && value.bytes.size() > target_->characters_max &&
-      CountCharacters(value.bytes) > target_->characters_max) {
-    return false;
-  }
-  *reason = "more bytes than the column takes";
-  return stored.size() <= target_->limit;
-}
-
-bool TargetExpression::IsMember(std::string_view text) const {
-  return std::find(target_->members.begin(), target_->members.end(), text) != target_->members.end();
-}
-
-bool TargetExpression::IsSetOfMembers(std::string_view text) const {
-  auto from = target_->members.begin();
-  while (!text.empty()) {
-    const std::string_view one = text.substr(0, text.find(','));
-    from = std::find(from, target_->members.end(), one);
-    if (from++ == target_->members.end()) return false;
-    if (one.size() == text.size()) return true;
-    text.remove_prefix(one.size() + 1);
-    if (text.empty()) return false;
-  }
-  return true;
-}
-
 // Of the kinds of columns that `message` has; the others' bad values no SQL tells yet.
 base::Result<std::string> TargetExpression::GoodSql(const SqlContext& context, std::string_view text) const {
   SL_ASSIGN(const std::string inside, GoodValueSql(context, text, *expr_));
@@ -348,7 +303,8 @@ base::Result<std::string> TargetExpression::GoodSql(const SqlContext& context, s
   if (type.kind == Kind::kNull) return inside;
   const bool is_plain_time = target_->kind == TargetKind::kDateTime && target_->fraction == 6 && !target_->is_timestamp;
   const bool is_bytes = (target_->kind == TargetKind::kBinary && !target_->pads) || target_->kind == TargetKind::kJson;
-  const bool is_number = target_->kind == TargetKind::kUnsigned && target_->least == 0;
+  const bool is_number =
+      (target_->kind == TargetKind::kUnsigned && target_->least == 0) || target_->kind == TargetKind::kBit;
   if (!is_plain_time && !is_bytes && !is_number) {
     return ExpressionError(text, 0, "a column of this type takes no replacements; leave it out of \"bad_values\"");
   }
@@ -386,6 +342,7 @@ std::vector<std::string> TargetExpression::Pieces(const SqlContext& context) con
 std::string TargetExpression::OwnSql(const SqlContext& context) const {
   std::string sql = ToSql(context, *expr_);
   if (expr_->type.kind == Kind::kNull) return sql;
+  if (target_->kind == TargetKind::kYear) return "LPAD(" + sql + ", 4, '0')";
   const bool is_time = target_->kind >= TargetKind::kDate && target_->kind <= TargetKind::kDateTime;
   if (!is_time) return sql;
   if (target_->kind == TargetKind::kDateTime && expr_->type.fraction > target_->fraction) {

@@ -15,6 +15,11 @@
 
 namespace shardlift::mapping {
 
+// Of an integer column.
+inline Int128 SmallestOf(const store::TargetColumn& column) {
+  return column.kind == store::TargetKind::kSigned ? -Int128{column.least} : Int128{column.least};
+}
+
 class TargetExpression {
  public:
   // Parses, checks and converts `context.text`; kUsage with a caret. Notes go to context.notes. `target` must outlive
@@ -32,12 +37,15 @@ class TargetExpression {
   // BytePieces of the same.
   std::vector<std::string> Pieces(const SqlContext& context) const;
   const Expr& expr() const { return *expr_; }
+  bool has_replacement() const { return replacement_ != nullptr; }
 
  private:
   TargetExpression(const store::TargetColumn& target, ExprPtr expr);
 
   bool EvalOwn(Evaluator& evaluator, StringPool& pool, Val* out, const char** reason) const;
   bool EvalInteger(StringPool& pool, Val* out, const char** reason) const;
+  bool EvalYear(StringPool& pool, Val* out, const char** reason) const;
+  bool EvalReal(StringPool& pool, Val* out, const char** reason) const;
   bool EvalTime(Val* out, const char** reason) const;
   bool EvalText(StringPool& pool, const Val& value, const char** reason) const;
   bool IsMember(std::string_view text) const;

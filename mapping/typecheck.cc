@@ -64,6 +64,7 @@ std::string_view KindName(Kind kind) {
     case Kind::kTime: return "a TIME";
     case Kind::kDecimal: return "a DECIMAL";
     case Kind::kJson: return "JSON";
+    case Kind::kReal: return "a FLOAT or DOUBLE";
   }
   return "";
 }
@@ -114,7 +115,15 @@ Status TypeChecker::Check(ExprPtr* slot) {
   Expr* expr = slot->get();
   if (expr->op == Op::kCall) SL_TRY(Call(slot));
   if (expr->op == Op::kToBinary && expr->args[0]->op == Op::kToCharset) return ColumnBytes(slot);
-  for (ExprPtr& arg : expr->args) SL_TRY(Check(&arg));
+  for (ExprPtr& arg : expr->args) {
+    SL_TRY(Check(&arg));
+    if (arg->type.kind == Kind::kReal && expr->op != Op::kIsNull) {
+      const mysql::Column& column = c_.schema->columns[arg->column];
+      return Error(*arg, "column " + column.name + " has type " + column.column_type +
+                             ", which servers compute and print differently: it goes as it is into a column of that "
+                             "type, and may be tested for NULL");
+    }
+  }
   if (IsComparison(expr->op) || expr->op == Op::kIn || expr->op == Op::kBetween) return Compare(expr);
   switch (expr->op) {
     case Op::kColumn: return Column(expr);

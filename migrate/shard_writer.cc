@@ -28,20 +28,17 @@ bool IsValueError(unsigned server_errno) {
   return std::find(std::begin(kErrors), std::end(kErrors), server_errno) != std::end(kErrors);
 }
 
-// "(owner_origin = 1 AND owner_table = 3 AND owner_key IN (0x..,0x..)) OR ..." over one slice of owners.
-std::string OwnerCondition(std::span<const std::string_view> owner_ids) {
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> by_table;
+// Dead letters have owner columns, whatever their target.
+std::string LetterCondition(std::span<const std::string_view> owner_ids) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::string_view>> by_table;
   for (const std::string_view id : owner_ids) {
-    const OwnerIdParts parts = SplitOwnerId(id);
-    std::string& keys = by_table[{parts.origin, parts.table_ordinal}];
-    if (!keys.empty()) keys += ',';
-    keys += mysql::HexLiteral(parts.legacy_key);
+    const OwnerIdParts owner = SplitOwnerId(id);
+    by_table[{owner.origin, owner.table_ordinal}].push_back(owner.legacy_key);
   }
   std::string condition;
   for (const auto& [table, keys] : by_table) {
-    if (!condition.empty()) condition += " OR ";
-    condition +=
-        fmt::format("(owner_origin = {} AND owner_table = {} AND owner_key IN ({}))", table.first, table.second, keys);
+    const auto owners = mapping::OwnerColumnsSql(*store::MessageTarget(), table.first, table.second);
+    condition += fmt::format("{}({})", condition.empty() ? "" : " OR ", owners->Owners(keys));
   }
   return condition;
 }
@@ -54,31 +51,38 @@ Status ForSlices(std::span<const std::string_view> all, Fn&& fn) {
   return base::Ok();
 }
 
-// Kinds that do not take binary strings: their values go through a conversion.
-bool IsText(TargetKind kind) {
-  return kind == TargetKind::kText || kind == TargetKind::kEnum || kind == TargetKind::kSet ||
-         kind == TargetKind::kJson;
+// For kinds that do not take their text as a binary string, a conversion of it; else nothing.
+std::string_view Conversion(TargetKind kind) {
+  switch (kind) {
+    case TargetKind::kText:
+    case TargetKind::kEnum:
+    case TargetKind::kSet:
+    case TargetKind::kJson: return "CONVERT({} USING utf8mb4)";
+    case TargetKind::kBit: return "CAST({} AS UNSIGNED)";
+    default: return {};
+  }
 }
 
 std::string ColumnList(const store::TargetTable& table) {
   std::string columns;
-  for (const store::TargetColumn& column : table.columns) {
+  for (const store::TargetColumn& column : std::span(table.columns).first(table.stored())) {
     columns += (columns.empty() ? "" : ", ") + mysql::QuoteIdentifier(column.name);
   }
   return columns;
 }
 
 // LOAD DATA reads every field as bytes (CHARACTER SET binary), which is right for binary, number and time columns; JSON
-// columns refuse binary strings, text columns would take them as they are.
+// columns refuse binary strings, text and BIT columns would take them as they are.
 std::string LoadStatement(const store::TargetTable& table) {
   std::string columns;
   std::string sets;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+  for (std::size_t i = 0; i < table.stored(); ++i) {
     const std::string name = mysql::QuoteIdentifier(table.columns[i].name);
     if (i > 0) columns += ", ";
-    if (IsText(table.columns[i].kind)) {
-      columns += fmt::format("@c{}", i);
-      sets += (sets.empty() ? " SET " : ", ") + fmt::format("{} = CONVERT(@c{} USING utf8mb4)", name, i);
+    if (const std::string_view conversion = Conversion(table.columns[i].kind); !conversion.empty()) {
+      const std::string variable = fmt::format("@c{}", i);
+      columns += variable;
+      sets += (sets.empty() ? " SET " : ", ") + name + " = " + fmt::format(fmt::runtime(conversion), variable);
     } else {
       columns += name;
     }
@@ -102,12 +106,10 @@ void AppendLoadField(std::string& out, std::string_view bytes) {
   out.append(bytes, plain, bytes.size() - plain);
 }
 
-void AppendLoadLine(std::string& out, std::string_view fields) {
+void AppendLoadLine(std::string& out, const store::TargetTable& table, std::string_view fields) {
   mapping::FieldReader reader(fields);
-  bool first = true;
-  while (!reader.AtEnd()) {
-    if (!first) out += '\t';
-    first = false;
+  for (std::size_t i = 0; i < table.stored(); ++i) {
+    if (i > 0) out += '\t';
     const std::optional<std::string_view> field = reader.Next();
     if (field) {
       AppendLoadField(out, *field);
@@ -121,7 +123,7 @@ void AppendLoadLine(std::string& out, std::string_view fields) {
 void AppendTuple(std::string& out, const store::TargetTable& table, std::string_view fields) {
   mapping::FieldReader reader(fields);
   out += '(';
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+  for (std::size_t i = 0; i < table.stored(); ++i) {
     if (i > 0) out += ',';
     const std::optional<std::string_view> field = reader.Next();
     if (!field) {
@@ -129,11 +131,15 @@ void AppendTuple(std::string& out, const store::TargetTable& table, std::string_
       continue;
     }
     switch (table.columns[i].kind) {
+      case TargetKind::kBit:
       case TargetKind::kUnsigned:
       case TargetKind::kSigned:
       case TargetKind::kDecimal: out += *field; break;
       case TargetKind::kDate:
       case TargetKind::kTime:
+      case TargetKind::kYear:
+      case TargetKind::kFloat:  // as a number -0 would lose its sign
+      case TargetKind::kDouble:
       case TargetKind::kDateTime: out += fmt::format("'{}'", *field); break;
       case TargetKind::kBinary: out += mysql::HexLiteral(*field); break;
       case TargetKind::kText:
@@ -148,9 +154,9 @@ void AppendTuple(std::string& out, const store::TargetTable& table, std::string_
 // The hint keeps the optimizer from scanning a small table and waiting for rows that other lanes have locked. Each
 // server takes it in one form only: MySQL ignores FORCE INDEX in a DELETE of a tiny table, MariaDB knows no hint
 // comments.
-std::string DeleteHead(mysql::Flavour flavour, const std::string& table) {
-  return flavour == mysql::Flavour::kMySql ? fmt::format("DELETE /*+ INDEX({0} owner) */ FROM {0} WHERE ", table)
-                                           : fmt::format("DELETE {0} FROM {0} FORCE INDEX (owner) WHERE ", table);
+std::string DeleteHead(mysql::Flavour flavour, const std::string& table, const std::string& index) {
+  return flavour == mysql::Flavour::kMySql ? fmt::format("DELETE /*+ INDEX({0} {1}) */ FROM {0} WHERE ", table, index)
+                                           : fmt::format("DELETE {0} FROM {0} FORCE INDEX ({1}) WHERE ", table, index);
 }
 
 std::string_view OwnerOf(std::string_view owner_id) { return owner_id; }
@@ -165,10 +171,10 @@ Status ShardWriter::ForTables(std::span<const Item> items, Fn&& fn) {
   std::uint32_t last_ordinal = 0;
   std::pair<Statements* const, std::vector<Item>>* last = nullptr;
   for (const Item& item : items) {
-    const std::uint32_t ordinal = SplitOwnerId(OwnerOf(item)).table_ordinal;
-    if (last == nullptr || ordinal != last_ordinal) {
-      last = &*by_table.try_emplace(&StatementsOf(ordinal)).first;
-      last_ordinal = ordinal;
+    const OwnerIdParts owner = SplitOwnerId(OwnerOf(item));
+    if (last == nullptr || owner.table_ordinal != last_ordinal) {
+      last = &*by_table.try_emplace(PlaceOf(owner).statements).first;
+      last_ordinal = owner.table_ordinal;
     }
     last->second.push_back(item);
   }
@@ -176,19 +182,41 @@ Status ShardWriter::ForTables(std::span<const Item> items, Fn&& fn) {
   return base::Ok();
 }
 
-ShardWriter::Statements& ShardWriter::StatementsOf(std::uint32_t table_ordinal) {
-  Statements*& known = by_ordinal_[table_ordinal];
-  if (known != nullptr) return *known;
-  const store::TargetTable& table = catalog_->TargetOf(table_ordinal);
+ShardWriter::Place& ShardWriter::PlaceOf(const OwnerIdParts& owner) {
+  Place& known = by_ordinal_[owner.table_ordinal];
+  if (known.statements != nullptr) return known;
+  const store::TargetTable& table = catalog_->TargetOf(owner.table_ordinal);
+  if (const job::CatalogTable* legacy = catalog_->Find(owner.table_ordinal); legacy != nullptr) {
+    known.owners = &legacy->mapper->owners();
+  } else {
+    known.unlisted = mapping::OwnerColumnsSql(table, owner.origin, owner.table_ordinal);
+    known.owners = known.unlisted.get();
+  }
   const auto [made, is_new] = statements_.try_emplace(&table);
-  known = &made->second;
-  if (!is_new) return *known;
-  known->table = &table;
-  known->quoted = mysql::QuoteIdentifier(table.name);
-  known->load = LoadStatement(table);
-  known->insert = fmt::format("INSERT INTO {} ({}) VALUES ", known->quoted, ColumnList(table));
-  known->remove = DeleteHead(session_->flavour(), known->quoted);
-  return *known;
+  Statements& statements = made->second;
+  known.statements = &statements;
+  if (!is_new) return known;
+  statements.table = &table;
+  statements.quoted = mysql::QuoteIdentifier(table.name);
+  statements.index = mysql::QuoteIdentifier(table.owner_index);
+  statements.load = LoadStatement(table);
+  statements.insert = fmt::format("INSERT INTO {} ({}) VALUES ", statements.quoted, ColumnList(table));
+  statements.remove = DeleteHead(session_->flavour(), statements.quoted, statements.index);
+  return known;
+}
+
+// Over one slice of owners, of any legacy tables of one target.
+std::string ShardWriter::OwnerCondition(std::span<const std::string_view> owner_ids) {
+  std::map<const mapping::OwnerSql*, std::vector<std::string_view>> by_table;
+  for (const std::string_view id : owner_ids) {
+    const OwnerIdParts owner = SplitOwnerId(id);
+    by_table[PlaceOf(owner).owners].push_back(owner.legacy_key);
+  }
+  std::string condition;
+  for (const auto& [owners, keys] : by_table) {
+    condition += fmt::format("{}({})", condition.empty() ? "" : " OR ", owners->Owners(keys));
+  }
+  return condition;
 }
 
 Status ShardWriter::DeleteOwners(std::span<const std::string_view> owner_ids) {
@@ -200,16 +228,20 @@ Status ShardWriter::DeleteOwners(std::span<const std::string_view> owner_ids) {
 }
 
 Result<std::vector<OwnedRow>> ShardWriter::LockOwners(std::span<const std::string_view> owner_ids, bool lock) {
+  // What a SELECT shows of a row depends on its legacy table where the owner is computed.
+  std::map<std::uint32_t, std::vector<std::string_view>> by_ordinal;
+  for (const std::string_view id : owner_ids) by_ordinal[SplitOwnerId(id).table_ordinal].push_back(id);
   std::vector<OwnedRow> all;
-  const auto of_one_table = [&](const store::TargetTable& table, std::span<const std::string_view> slice) -> Status {
+  const auto of_one_table = [&](const Place& place, std::span<const std::string_view> slice) -> Status {
+    const store::TargetTable& table = *place.statements->table;
     std::string select;
-    for (const store::TargetColumn& column : table.columns) {
-      select += (select.empty() ? "SELECT " : ", ") + store::ShownSql(column);
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      select += (select.empty() ? "SELECT " : ", ") + place.owners->Shown(i);
     }
-    SL_ASSIGN(auto rows, session_->Query(fmt::format("{} FROM {} FORCE INDEX (owner) WHERE {}{}", select,
-                                                     mysql::QuoteIdentifier(table.name), OwnerCondition(slice),
-                                                     lock ? " FOR UPDATE" : ""),
-                                         "read rows by owner"));
+    SL_ASSIGN(auto rows,
+              session_->Query(fmt::format("{} FROM {} FORCE INDEX ({}) WHERE {}{}", select, place.statements->quoted,
+                                          place.statements->index, OwnerCondition(slice), lock ? " FOR UPDATE" : ""),
+                              "read rows by owner"));
     for (auto& row : rows.rows) {
       std::string id = MakeOwnerId(static_cast<std::uint32_t>(std::stoul(row[table.owner_origin].value_or("0"))),
                                    static_cast<std::uint32_t>(std::stoul(row[table.owner_table].value_or("0"))),
@@ -218,11 +250,25 @@ Result<std::vector<OwnedRow>> ShardWriter::LockOwners(std::span<const std::strin
     }
     return base::Ok();
   };
-  SL_TRY(ForTables(owner_ids, [&](const Statements& statements, std::span<const std::string_view> owners) {
-    return ForSlices(owners,
-                     [&](std::span<const std::string_view> slice) { return of_one_table(*statements.table, slice); });
-  }));
+  for (const auto& [ordinal, owners] : by_ordinal) {
+    const Place& place = PlaceOf(SplitOwnerId(owners.front()));
+    SL_TRY(ForSlices(owners, [&](std::span<const std::string_view> slice) { return of_one_table(place, slice); }));
+  }
   return all;
+}
+
+Status ShardWriter::FindExisting(const Place& place, const std::string& condition, const ChunkPart& part,
+                                 const std::unordered_set<std::string_view>& wanted,
+                                 std::vector<std::string>* existing) {
+  const std::string sql = fmt::format("SELECT {} FROM {} FORCE INDEX ({}) WHERE {}", place.owners->Key(),
+                                      place.statements->quoted, place.statements->index, condition);
+  SL_ASSIGN(auto stream, session_->OpenStream(sql, "find rows the stream wrote before the chunk"));
+  while (true) {
+    SL_ASSIGN(const bool more, stream->Next());
+    if (!more) return base::Ok();
+    std::string id = MakeOwnerId(part.origin, part.table_ordinal, stream->row()[0].value_or(""));
+    if (wanted.contains(id)) existing->push_back(std::move(id));
+  }
 }
 
 Result<std::vector<std::string>> ShardWriter::ExistingOwners(const ChunkPart& part) {
@@ -236,18 +282,18 @@ Result<std::vector<std::string>> ShardWriter::ExistingOwners(const ChunkPart& pa
   });
   std::vector<std::string> existing;
   if (wanted.empty()) return existing;
-  const std::string sql = fmt::format(
-      "SELECT owner_key FROM {} FORCE INDEX (owner) WHERE owner_origin = {} AND owner_table = {} AND owner_key >= {} "
-      "AND owner_key <= {}",
-      StatementsOf(part.table_ordinal).quoted, part.origin, part.table_ordinal,
-      mysql::HexLiteral(SplitOwnerId(low).legacy_key), mysql::HexLiteral(SplitOwnerId(high).legacy_key));
-  SL_ASSIGN(auto stream, session_->OpenStream(sql, "find rows the stream wrote before the chunk"));
-  while (true) {
-    SL_ASSIGN(const bool more, stream->Next());
-    if (!more) return existing;
-    std::string id = MakeOwnerId(part.origin, part.table_ordinal, *stream->row()[0]);
-    if (wanted.contains(id)) existing.push_back(std::move(id));
+  const Place& place = PlaceOf(SplitOwnerId(low));
+  if (place.owners->has_ranges()) {
+    const std::string range = place.owners->Range(SplitOwnerId(low).legacy_key, mapping::Bound::kIncluded,
+                                                  std::string(SplitOwnerId(high).legacy_key));
+    SL_TRY(FindExisting(place, range, part, wanted, &existing));
+    return existing;
   }
+  const std::vector<std::string_view> all(wanted.begin(), wanted.end());
+  SL_TRY(ForSlices(std::span(all), [&](std::span<const std::string_view> slice) {
+    return FindExisting(place, OwnerCondition(slice), part, wanted, &existing);
+  }));
+  return existing;
 }
 
 Status ShardWriter::InsertFast(std::span<const RowRef> rows) {
@@ -264,7 +310,7 @@ Status ShardWriter::InsertFast(std::span<const RowRef> rows) {
 
 Status ShardWriter::LoadRows(const Statements& table, std::span<const RowRef> rows) {
   buffer_.clear();
-  for (const RowRef& row : rows) AppendLoadLine(buffer_, row.fields);
+  for (const RowRef& row : rows) AppendLoadLine(buffer_, *table.table, row.fields);
   SL_ASSIGN(const mysql::LoadDataResult result, session_->LoadData(table.load, buffer_, "load rows"));
   if (result.records == rows.size() && result.affected_rows == rows.size() && result.warnings == 0) return base::Ok();
   return Status(Code::kDuplicate, fmt::format("load rows: sent {}, inserted {}, warnings {}", rows.size(),
@@ -289,7 +335,7 @@ Status ShardWriter::InsertRows(const Statements& table, std::span<const RowRef> 
 
 Status ShardWriter::InsertCareful(std::span<const RowRef> rows, std::vector<DeadLetter>* dead_letters) {
   for (const RowRef& row : rows) {
-    const Statements& table = StatementsOf(SplitOwnerId(row.owner_id).table_ordinal);
+    const Statements& table = *PlaceOf(SplitOwnerId(row.owner_id)).statements;
     buffer_ = table.insert;
     AppendTuple(buffer_, *table.table, row.fields);
     const Status status = session_->Execute(buffer_, "insert row");
@@ -325,7 +371,7 @@ Status ShardWriter::WriteDeadLetters(std::string_view source, std::string_view p
 
 Status ShardWriter::ClearDeadLetters(std::span<const std::string_view> owner_ids) {
   return ForSlices(owner_ids, [&](std::span<const std::string_view> slice) {
-    return session_->Execute("DELETE FROM sl_dead_letter WHERE " + OwnerCondition(slice), "clear dead letters");
+    return session_->Execute("DELETE FROM sl_dead_letter WHERE " + LetterCondition(slice), "clear dead letters");
   });
 }
 

@@ -1,14 +1,16 @@
 // ShardWriter: the statements that change one shard's target tables inside a lane's transaction.
 //
-// An apply may touch only rows of the same owner (design 5.3): deletes go by the unique owner index, inserts are plain.
-// Rows go in by LOAD DATA LOCAL, which turns bad values and duplicate keys into warnings; the counts and warnings are
-// compared, and when they are off the caller rolls back and comes again with `careful`, which inserts row by row.
+// An apply may touch only rows of the same owner (design 5.3): deletes go by the unique index that names owners,
+// inserts are plain. Rows go in by LOAD DATA LOCAL, which turns bad values and duplicate keys into warnings; the counts
+// and warnings are compared, and when they are off the caller rolls back and comes again with `careful`, which inserts
+// row by row.
 //
 // Borrows the session and the catalog; one thread.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +21,7 @@
 
 #include "base/status.h"
 #include "job/catalog.h"
+#include "mapping/owner_sql.h"
 #include "migrate/batch.h"
 #include "mysql/session.h"
 
@@ -69,19 +72,29 @@ class ShardWriter {
   struct Statements {  // of one target table
     const store::TargetTable* table = nullptr;
     std::string quoted;
+    std::string index;  // that leads to an owner's row
     std::string load;
     std::string insert;  // up to the values
     std::string remove;  // up to the condition
   };
+  struct Place {  // of one legacy table
+    Statements* statements = nullptr;
+    const mapping::OwnerSql* owners = nullptr;
+    std::unique_ptr<const mapping::OwnerSql> unlisted;  // of a table that the catalog does not have
+  };
   template <class Item, class Fn>
   base::Status ForTables(std::span<const Item> items, Fn&& fn);
-  Statements& StatementsOf(std::uint32_t table_ordinal);
+  Place& PlaceOf(const OwnerIdParts& owner);
+  std::string OwnerCondition(std::span<const std::string_view> owner_ids);
+  // Adds those of `wanted` that have a row under the condition.
+  base::Status FindExisting(const Place& place, const std::string& condition, const ChunkPart& part,
+                            const std::unordered_set<std::string_view>& wanted, std::vector<std::string>* existing);
   base::Status LoadRows(const Statements& table, std::span<const RowRef> rows);
   base::Status InsertRows(const Statements& table, std::span<const RowRef> rows);
   mysql::Session* session_;
   const job::Catalog* catalog_;
   std::map<const store::TargetTable*, Statements> statements_;
-  std::unordered_map<std::uint32_t, Statements*> by_ordinal_;
+  std::unordered_map<std::uint32_t, Place> by_ordinal_;
   bool use_load_data_;
   std::string buffer_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <span>
 
 #include "mapping/table_mapper.h"
 #include "repair/audit.h"
@@ -42,7 +43,7 @@ std::string DigestOf(const RowViews& row) {
 bool IsSameRow(const store::TargetTable& target, const RowViews& a, const RowViews& b) {
   if (a.empty() || b.empty()) return a.empty() && b.empty();
   std::vector<std::size_t> differing;
-  verify::CompareColumns(target.columns, a, b, &differing);
+  verify::CompareColumns(std::span(target.columns).first(target.stored()), a, b, &differing);
   return differing.empty();
 }
 

@@ -21,7 +21,7 @@ std::string Packed(const RowColumns& columns);    // the way back
 // "none" for no row, else the SHA-256 of all columns, their lengths and NULLs included.
 std::string DigestOf(const RowViews& row);
 
-// Both none, or equal in all columns, JSON by its meaning.
+// Both none, or equal in all columns that the table has, JSON by its meaning.
 bool IsSameRow(const store::TargetTable& target, const RowViews& a, const RowViews& b);
 
 }  // namespace shardlift::repair

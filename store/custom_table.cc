@@ -180,6 +180,28 @@ bool HasKey(const LiveTable& live) {
   return have != live.keys.end() && have->second == LiveKey{true, {want.columns.begin(), want.columns.end()}, false};
 }
 
+void CompareOwnColumns(const std::string& table, const LiveTable& live, std::vector<Difference>* found) {
+  for (const char* name : kOwnColumns) {
+    const ColumnDefinition& want = OwnColumn(name);
+    const auto& columns = live.columns;
+    const auto have =
+        std::find_if(columns.begin(), columns.end(), [&](const LiveColumn& column) { return column.name == name; });
+    if (have == columns.end()) {
+      found->push_back({table, name, "this column is missing: the rows that are there have no owner", Remedy::kChange,
+                        "ADD COLUMN " + ColumnSql(want)});
+    } else if (have->type != want.type || have->nullable) {
+      found->push_back({table, name,
+                        "it is " + have->type + (have->nullable ? " NULL" : "") + ", wanted is " + want.type +
+                            " NOT NULL; a column of the table's own needs another name",
+                        Remedy::kChange, "MODIFY COLUMN " + ColumnSql(want)});
+    }
+  }
+  if (!HasKey(live)) {
+    found->push_back({table, std::string(kOwnerKeyName), "the unique key owner on the owner columns is missing",
+                      Remedy::kChange, "ADD " + KeySql(OwnerKey())});
+  }
+}
+
 }  // namespace
 
 std::string WithoutCounter(std::string definition) {
@@ -223,6 +245,7 @@ Result<std::string> CreateTableBody(std::string_view sql, std::string_view name)
 
 std::string CreateCustomSql(const CustomTable& table, std::string_view prefix) {
   std::string sql = fmt::format("CREATE TABLE IF NOT EXISTS {}{} (\n", prefix, mysql::QuoteIdentifier(table.name));
+  if (!table.key.empty()) return sql + table.body;
   for (const char* name : kOwnColumns) sql += "  " + ColumnSql(OwnColumn(name)) + ",\n";
   return sql + "  " + KeySql(OwnerKey()) + "," + (table.body.starts_with('\n') ? "" : "\n  ") + table.body;
 }
@@ -241,25 +264,7 @@ Result<std::vector<Difference>> CompareCustom(mysql::Session& session, std::stri
     SL_ASSIGN(const bool compared, CompareDefinitions(session, database, table, &found));
     if (compared) return found;
   }
-  for (const char* name : kOwnColumns) {
-    const ColumnDefinition& want = OwnColumn(name);
-    const auto& columns = live->second.columns;
-    const auto have =
-        std::find_if(columns.begin(), columns.end(), [&](const LiveColumn& column) { return column.name == name; });
-    if (have == columns.end()) {
-      found.push_back({table.name, name, "this column is missing: the rows that are there have no owner",
-                       Remedy::kChange, "ADD COLUMN " + ColumnSql(want)});
-    } else if (have->type != want.type || have->nullable) {
-      found.push_back({table.name, name,
-                       "it is " + have->type + (have->nullable ? " NULL" : "") + ", wanted is " + want.type +
-                           " NOT NULL; a column of the table's own needs another name",
-                       Remedy::kChange, "MODIFY COLUMN " + ColumnSql(want)});
-    }
-  }
-  if (!HasKey(live->second)) {
-    found.push_back({table.name, std::string(kOwnerKeyName), "the unique key owner on the owner columns is missing",
-                     Remedy::kChange, "ADD " + KeySql(OwnerKey())});
-  }
+  if (table.key.empty()) CompareOwnColumns(table.name, live->second, &found);
   if (live->second.engine != "InnoDB") {
     found.push_back({table.name, "", "its engine is " + live->second.engine + ", wanted is InnoDB", Remedy::kChange,
                      "ENGINE=InnoDB"});

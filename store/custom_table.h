@@ -2,7 +2,7 @@
 //
 // The definition is SQL that only the server understands. It is given the columns that name a row's bucket and owner
 // and the unique key on the owner (those of `message`); types, keys and defaults are then read from the server. Writing
-// by owner needs no more than that, whatever else is in the table.
+// by owner needs no more than that, whatever else is in the table. A table with a declared key gets nothing added.
 #pragma once
 
 #include <string>
@@ -32,7 +32,8 @@ std::string WithoutCounter(std::string definition);
 // Columns and unique keys of a legacy table, one a line, in one spelling for both servers.
 std::string FormOf(const mysql::TableSchema& schema);
 
-// With the bucket, the owner columns and the owner's unique key in front; `prefix` as in CreateTableSql.
+// With the bucket, the owner columns and the owner's unique key in front, unless the table has a declared key; `prefix`
+// as in CreateTableSql.
 std::string CreateCustomSql(const CustomTable& table, std::string_view prefix);
 
 // What the table lacks of what writing by owner needs, or the whole table when it is not there. With a body also where
@@ -41,7 +42,7 @@ base::Result<std::vector<Difference>> CompareCustom(mysql::Session& session, std
                                                     const CustomTable& table);
 
 // The table as the shard has it. kRefused when it is not there, or could not be written and compared faithfully: a
-// column type that no mapping fills, triggers, foreign keys, another engine.
+// column type that no mapping fills, triggers, foreign keys, another engine, a declared key that is none.
 base::Result<TargetTable> ReadTarget(mysql::Session& session, std::string_view database, const CustomTable& table);
 
 }  // namespace shardlift::store

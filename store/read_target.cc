@@ -1,5 +1,6 @@
 // A job's own target table as a shard has it.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +11,7 @@
 #include "mysql/session.h"
 #include "store/custom_table.h"
 #include "store/live_schema.h"
+#include "store/message_table.h"
 
 namespace shardlift::store {
 namespace {
@@ -35,7 +37,7 @@ class Reader {
 
   Result<TargetTable> Read() {
     // What the job says of the table beside that is schema diff's business: here the server's word counts.
-    const CustomTable only_owners{wanted_.name, "", wanted_.account_type, wanted_.account_key};
+    const CustomTable only_owners{wanted_.name, "", wanted_.account_type, wanted_.account_key, wanted_.key};
     SL_ASSIGN(const std::vector<Difference> lacking, CompareCustom(session_, database_, only_owners));
     if (!lacking.empty() && lacking.front().remedy == Remedy::kCreate) {
       return Refused("it is not there yet, and the types of its columns are read there; run shardlift schema apply");
@@ -44,7 +46,7 @@ class Reader {
       return Refused((lacking.front().name.empty() ? "" : "column or key " + lacking.front().name + ": ") +
                      lacking.front().what +
                      "; without the owner columns a row cannot be told from another owner's. Let schema apply make the "
-                     "table, or see shardlift schema diff");
+                     "table, see shardlift schema diff, or declare a \"key\" that names the legacy row");
     }
     SL_TRY(CheckNothingElseWrites());
     SL_TRY(ReadBeside());
@@ -52,10 +54,14 @@ class Reader {
               mysql::ReadTableSchema(session_, {std::string(database_), wanted_.name}));
     table_.name = wanted_.name;
     for (const Column& column : schema.columns) SL_TRY(Add(column));
-    table_.bucket = table_.Find("bucket");
-    table_.owner_origin = table_.Find("owner_origin");
-    table_.owner_table = table_.Find("owner_table");
-    table_.owner_key = table_.Find("owner_key");
+    if (wanted_.key.empty()) {
+      table_.bucket = table_.Find("bucket");
+      table_.owner_origin = table_.Find("owner_origin");
+      table_.owner_table = table_.Find("owner_table");
+      table_.owner_key = table_.Find("owner_key");
+    } else {
+      SL_TRY(FindKey(schema));
+    }
     SL_TRY(FindAccount());
     SL_TRY(AddKeys());
     return std::move(table_);
@@ -163,6 +169,13 @@ class Reader {
     if (column.is_integer()) return SetInteger(column, auto_increment, made);
     switch (column.type) {
       case ColumnType::kDecimal: made->kind = TargetKind::kDecimal; break;
+      case ColumnType::kFloat:
+      case ColumnType::kDouble: return SetReal(column, made);
+      case ColumnType::kBit:
+        made->kind = TargetKind::kBit;
+        made->limit = ~0ull >> (64 - column.length);
+        break;
+      case ColumnType::kYear: made->kind = TargetKind::kYear; break;
       case ColumnType::kDate: made->kind = TargetKind::kDate; break;
       case ColumnType::kTime: made->kind = TargetKind::kTime; break;
       case ColumnType::kTimestamp: made->is_timestamp = true; [[fallthrough]];
@@ -183,6 +196,18 @@ class Reader {
     return base::Ok();
   }
 
+  Status SetReal(const Column& column, TargetColumn* made) const {
+    if (column.column_type.find('(') != std::string::npos || column.column_type.find("zerofill") != std::string::npos) {
+      return Refused(
+          fmt::format("column {} is {}: a number of digits rounds what is written, ZEROFILL prints other text; "
+                      "write FLOAT or DOUBLE alone",
+                      column.name, column.column_type));
+    }
+    made->kind = column.type == ColumnType::kFloat ? TargetKind::kFloat : TargetKind::kDouble;
+    made->not_below_zero = column.is_unsigned;
+    return base::Ok();
+  }
+
   Status SetText(const Column& column, TargetColumn* made) const {
     if (!column.is_text()) {
       return Refused(
@@ -192,10 +217,68 @@ class Reader {
     }
     made->kind = TargetKind::kText;
     made->charset = column.charset;
+    made->collation = column.collation;
     made->pads = column.type == ColumnType::kChar;
     if (column.type > ColumnType::kVarchar) return base::Ok();  // a TEXT: bytes
     made->characters_max = column.length;
     made->limit = 4ull * column.length;
+    return base::Ok();
+  }
+
+  // Whether the bytes of a column are the value, so that two values that the key calls equal are: but for the spaces
+  // that some of these collations add at the end, which conditions see to (mapping/key_owner_sql.cc).
+  Status CheckKeyColumn(const Column& column) const {
+    const std::string place = "key: column " + column.name;
+    if (column.is_integer() || column.type == ColumnType::kBinary || column.type == ColumnType::kVarbinary) {
+      return base::Ok();
+    }
+    if (column.type != ColumnType::kChar && column.type != ColumnType::kVarchar) {
+      return Refused(place + " is of type " + column.column_type +
+                     "; a declared key may have integers, CHAR, VARCHAR, BINARY and VARBINARY");
+    }
+    const bool utf8 = column.charset == "utf8mb4" || column.charset.starts_with("utf8mb3") ||
+                      column.charset == "utf8" || column.charset == "ascii";
+    if (utf8 && column.collation.ends_with("_bin")) return base::Ok();
+    return Refused(place + " has collation " + column.collation +
+                   ", in which different texts may be equal; define it with a _bin collation of utf8mb4, utf8mb3 or "
+                   "ascii, or as VARBINARY");
+  }
+
+  Status FindKey(const mysql::TableSchema& schema) {
+    std::set<std::size_t> wanted;
+    for (const std::string& name : wanted_.key) {
+      const int index = schema.Find(name);
+      if (index < 0 || table_.Find(schema.columns[static_cast<std::size_t>(index)].name) == TargetTable::kNone) {
+        return Refused("key: there is no column " + name + " that a mapping can fill");
+      }
+      SL_TRY(CheckKeyColumn(schema.columns[static_cast<std::size_t>(index)]));
+      wanted.insert(static_cast<std::size_t>(index));
+    }
+    const auto unique = std::find_if(schema.unique_keys.begin(), schema.unique_keys.end(), [&](const auto& candidate) {
+      return std::set<std::size_t>(candidate.columns.begin(), candidate.columns.end()) == wanted;
+    });
+    if (unique == schema.unique_keys.end()) {
+      return Refused(
+          fmt::format("key: ({}) is no unique key of whole, NOT NULL columns of the table; name the columns "
+                      "of one, or leave \"key\" out and let the tool add its own columns",
+                      fmt::join(wanted_.key, ", ")));
+    }
+    table_.owner_index = unique->name;
+    std::vector<std::size_t> key;
+    for (const std::size_t column : unique->columns) key.push_back(table_.Find(schema.columns[column].name));
+    // What the tool computes stands behind what the table has.
+    for (std::size_t* const place : {&table_.bucket, &table_.owner_origin, &table_.owner_table, &table_.owner_key}) {
+      *place = table_.columns.size();
+      table_.columns.emplace_back();
+    }
+    for (const TargetColumn& own : MessageColumns()) {
+      if (own.name == "bucket") table_.columns[table_.bucket] = own;
+      if (own.name == "owner_origin") table_.columns[table_.owner_origin] = own;
+      if (own.name == "owner_table") table_.columns[table_.owner_table] = own;
+      if (own.name == "owner_key") table_.columns[table_.owner_key] = own;
+    }
+    table_.key = std::move(key);
+    table_.definition += fmt::format("declared key {}\n", fmt::join(wanted_.key, ", "));
     return base::Ok();
   }
 
@@ -209,8 +292,9 @@ class Reader {
     }
     std::string text = *beside.default_value;
     if (beside.extra.find("DEFAULT_GENERATED") != std::string::npos) return std::nullopt;
+    if (column.kind == TargetKind::kBit) return BitDefault(text);
     const bool quoted = text.size() >= 2 && text.starts_with('\'') && text.ends_with('\'');
-    if (column.kind <= TargetKind::kDecimal) {
+    if (column.kind <= TargetKind::kDecimal || column.kind == TargetKind::kYear) {
       const bool number = !text.empty() && text.find_first_not_of("-.0123456789") == std::string::npos;
       return number ? std::optional(text) : std::nullopt;
     }
@@ -226,6 +310,14 @@ class Reader {
       case TargetKind::kDateTime: return fmt::format("CAST({} AS DATETIME({}))", literal, column.fraction);
       default: return std::nullopt;
     }
+  }
+
+  // b'101' as a number.
+  static std::optional<std::string> BitDefault(std::string_view text) {
+    if (!text.starts_with("b'") || !text.ends_with('\'')) return std::nullopt;
+    std::uint64_t bits = 0;
+    for (const char c : text.substr(2, text.size() - 3)) bits = bits << 1 | (c == '1' ? 1u : 0u);
+    return std::to_string(bits);
   }
 
   static std::string Unquoted(std::string_view text) {

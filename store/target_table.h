@@ -28,6 +28,10 @@ enum class TargetKind : std::uint8_t {
   kSet,       // UTF-8: some of `members`, in their order, with commas between
   kBinary,    // bytes, at most `limit` of them
   kJson,      // UTF-8 JSON text, at most `limit` bytes
+  kFloat,     // decimal text of a double that is a float; as the server prints it or another of the same bits
+  kDouble,    // decimal text, in the same way
+  kBit,       // decimal text, up to `limit`
+  kYear,      // four digits: 0000 or 1901 to 2155
 };
 
 struct TargetColumn {
@@ -44,8 +48,10 @@ struct TargetColumn {
   // The column changes what is put into it: CHAR drops spaces at the end, BINARY appends zero bytes. Such values are
   // bad ones.
   bool pads = false;
-  bool is_timestamp = false;  // kDateTime of the years that TIMESTAMP has
-  std::string charset{};      // kText
+  bool is_timestamp = false;    // kDateTime of the years that TIMESTAMP has
+  bool not_below_zero = false;  // kFloat, kDouble
+  std::string charset{};        // kText
+  std::string collation{};      // kText
   std::vector<std::string> members{};
 };
 
@@ -53,7 +59,9 @@ struct TargetTable {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
   std::string name;
-  std::vector<TargetColumn> columns;  // those that are written, in table order; the tool's own are among them
+  // Those that are written, in table order; the tool's own are among them. With a declared key these are no part of the
+  // table: they stand behind all others and are computed where they are asked for (mapping/owner_sql.h).
+  std::vector<TargetColumn> columns;
   // What decides which values and rows the table takes, in one spelling for both servers. Empty: the store's own table.
   std::string definition;
   // Indexes into `columns`. The bucket follows from the account; these four are filled by the tool.
@@ -65,8 +73,12 @@ struct TargetTable {
   std::size_t account_type = kNone;  // kNone: all accounts have the type that follows
   std::uint32_t account_type_fixed = 0;
   std::size_t biz_tag = kNone;  // kNone: all rows are routed as of biz tag 0
+  // The declared key, in the order of its index; empty: the owner columns say whose row it is.
+  std::vector<std::size_t> key{};
+  std::string owner_index = "owner";  // the unique index that leads to an owner's row
 
-  std::size_t Find(std::string_view column) const;  // kNone if there is none
+  std::size_t stored() const;                       // how many of `columns` the table has: the first ones
+  std::size_t Find(std::string_view column) const;  // among those; kNone if there is none
   bool IsFilledByTheTool(std::size_t column) const {
     return column == bucket || column == owner_origin || column == owner_table || column == owner_key;
   }
@@ -79,6 +91,8 @@ struct CustomTable {
   std::string body;          // what follows "CREATE TABLE name ("; not needed where the table is only read
   std::string account_type;  // a column, or the number that is the type of all accounts
   std::string account_key;   // a column
+  // Columns of a unique key that names the legacy row, in place of the tool's own columns. Empty: those are added.
+  std::vector<std::string> key{};
 };
 
 // The column as SQL whose bytes compare with those of a mapped row.

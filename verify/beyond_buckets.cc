@@ -76,11 +76,12 @@ Status BeyondWork::CheckBucketsOf(const mapping::MappingConfig& mapping, BeyondC
     if (table.mapper->config().name != mapping.name) continue;
     SL_TRY(CheckStop());
     SL_TRY(CountSourceBuckets(table, &at_sources));
+    const mapping::OwnerSql& owners = table.mapper->owners();
     const std::string sql = fmt::format(
-        "SELECT `bucket`, COUNT(*) FROM {} FORCE INDEX (`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} "
-        "GROUP "
-        "BY `bucket`",
-        mysql::QuoteIdentifier(table.target().name), mapping.origin, table.ordinal);
+        "SELECT {} AS `_bucket`, COUNT(*) FROM {} FORCE INDEX ({}) WHERE {} GROUP BY "
+        "`_bucket`",
+        owners.Shown(table.target().bucket), mysql::QuoteIdentifier(table.target().name),
+        mysql::QuoteIdentifier(table.target().owner_index), owners.OfTable());
     for (std::uint32_t shard = 0; shard < on_shards.size(); ++shard) {
       SL_ASSIGN(mysql::Session * session, sessions_.Shard(shard));
       SL_ASSIGN(const mysql::Rows rows, session->Query(sql, "count migrated rows by bucket"));

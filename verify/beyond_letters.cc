@@ -23,16 +23,15 @@ constexpr const char* kDeadLetters = "sl_dead_letter";
 Result<std::vector<std::string>> BeyondWork::KeysOnShard(const job::CatalogTable& table, std::uint32_t shard,
                                                          std::string_view name, const std::vector<std::string>& keys) {
   if (keys.empty()) return std::vector<std::string>();
-  OwnerPart part;
-  part.owners = keys;
+  // Dead letters have owner columns, whatever their target.
+  const auto of_letters =
+      mapping::OwnerColumnsSql(*store::MessageTarget(), table.mapper->config().origin, table.ordinal);
+  const mapping::OwnerSql& owners = name == kDeadLetters ? *of_letters : table.mapper->owners();
+  const std::vector<std::string_view> views(keys.begin(), keys.end());
   SL_ASSIGN(mysql::Session * session, sessions_.Shard(shard));
-  SL_ASSIGN(
-      const mysql::Rows rows,
-      session->Query(
-          fmt::format("SELECT `owner_key` FROM {} WHERE `owner_origin` = {} AND `owner_table` = {} AND "
-                      "{}",
-                      mysql::QuoteIdentifier(name), table.mapper->config().origin, table.ordinal, ShardPartSql(part)),
-          "look for rows by their owners"));
+  SL_ASSIGN(const mysql::Rows rows, session->Query(fmt::format("SELECT {} FROM {} WHERE {}", owners.Key(),
+                                                               mysql::QuoteIdentifier(name), owners.Owners(views)),
+                                                   "look for rows by their owners"));
   std::vector<std::string> found;
   for (const auto& row : rows.rows) found.push_back(row[0].value_or(""));
   return found;

@@ -146,8 +146,10 @@ class DataChecker {
                                           TextAt(table, "target"), name_)};
     }
     SL_ASSIGN(const auto parts, PartsOf(table, Side::kShards));
+    const job::CatalogTable* const known = FindTable(table);  // none without the sources
     const StoredTable stored{*target->second, static_cast<std::uint32_t>(NumberAt(table, "origin")),
-                             static_cast<std::uint32_t>(NumberAt(table, "ordinal"))};
+                             static_cast<std::uint32_t>(NumberAt(table, "ordinal")),
+                             known == nullptr ? nullptr : &known->mapper->owners()};
     for (std::uint32_t i = 0; i < config_.shards.size(); ++i) {
       SL_ASSIGN(mysql::Session * session, sessions_.Shard(i));
       SL_ASSIGN(const RangeSums sums, ReadShardSums(*session, stored, router_.rules(), FormOf(table), ranges_));

@@ -57,7 +57,7 @@ class SumReader {
     SL_ASSIGN(mysql::Session * session, sessions_.Source(table.source));
     SL_ASSIGN(*source, ReadSourceSums(*session, *table.mapper, rules, form, ranges_));
     shards->clear();
-    const StoredTable stored{table.target(), table.mapper->config().origin, table.ordinal};
+    const StoredTable stored{table.target(), table.mapper->config().origin, table.ordinal, &table.mapper->owners()};
     for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
       SL_ASSIGN(mysql::Session * shard, sessions_.Shard(i));
       SL_ASSIGN(const RangeSums sums, ReadShardSums(*shard, stored, rules, form, ranges_));

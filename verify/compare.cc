@@ -1,5 +1,7 @@
 #include "verify/compare.h"
 
+#include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -60,6 +62,23 @@ bool ValuesEqual(const Json& a, const Json& b, int depth) {
   return a == b;
 }
 
+// Servers may choose other digits for a floating-point number; its bits count.
+bool SameReal(std::string_view a, std::string_view b) {
+  double left = 0;
+  double right = 0;
+  const auto read = [](std::string_view text, double* out) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *out);
+    return error == std::errc() && end == text.data() + text.size();
+  };
+  return read(a, &left) && read(b, &right) && std::bit_cast<std::uint64_t>(left) == std::bit_cast<std::uint64_t>(right);
+}
+
+bool EqualByMeaning(store::TargetKind kind, std::string_view want, std::string_view have) {
+  if (kind == store::TargetKind::kJson) return JsonEqual(want, have);
+  const bool real = kind == store::TargetKind::kFloat || kind == store::TargetKind::kDouble;
+  return real && SameReal(want, have);
+}
+
 }  // namespace
 
 bool JsonEqual(std::string_view a, std::string_view b) {
@@ -77,8 +96,7 @@ bool CompareColumns(std::span<const store::TargetColumn> columns, RowFields sour
     const auto& want = source[kFirstColumnField + i];
     const auto& have = target[kFirstColumnField + i];
     if (want == have) continue;
-    const bool json = columns[i].kind == store::TargetKind::kJson && want.has_value() && have.has_value();
-    if (json && JsonEqual(*want, *have)) {
+    if (want.has_value() && have.has_value() && EqualByMeaning(columns[i].kind, *want, *have)) {
       by_meaning = true;
     } else {
       differing->push_back(i);

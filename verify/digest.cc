@@ -34,7 +34,11 @@ bool IsText(const TargetColumn& column) {
     case TargetKind::kDecimal:
     case TargetKind::kDate:
     case TargetKind::kTime:
-    case TargetKind::kDateTime: return false;
+    case TargetKind::kDateTime:
+    case TargetKind::kFloat:
+    case TargetKind::kDouble:
+    case TargetKind::kBit:
+    case TargetKind::kYear: return false;
     case TargetKind::kText:
     case TargetKind::kEnum:
     case TargetKind::kSet:
@@ -190,13 +194,18 @@ std::string ShardScanSql(const store::TargetTable& target, const BucketPart& par
   return SumsSql(inner, ranges);
 }
 
-std::string ShardDigestSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
-                           const DigestScope& scope, const std::vector<store::BucketRange>& ranges) {
-  const std::string inner = fmt::format(
-      "SELECT `bucket` AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} FORCE INDEX "
-      "(`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} AND {}",
-      RowBytesSql(ShownItems(target, scope.with_json)), scope.slices > 0 ? SliceSql("`owner_key`", scope.slices) : "0",
-      mysql::QuoteIdentifier(target.name), origin, table_ordinal, ShardPartSql(scope.part));
+std::string ShardDigestSql(const store::TargetTable& target, const mapping::OwnerSql& owners, const DigestScope& scope,
+                           const std::vector<store::BucketRange>& ranges) {
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < target.columns.size(); ++i) {
+    if (!IsHashed(target, i, scope.with_json)) continue;
+    items.push_back({&target.columns[i], {BytesSql(target.columns[i], owners.Shown(i))}, ""});
+  }
+  const std::string inner =
+      fmt::format("SELECT {} AS `_bucket`, SHA2({}, 256) AS `_hash`, {} AS `_slice` FROM {} FORCE INDEX ({}) WHERE {}",
+                  owners.Shown(target.bucket), RowBytesSql(items),
+                  scope.slices > 0 ? SliceSql(owners.Key(), scope.slices) : "0", mysql::QuoteIdentifier(target.name),
+                  mysql::QuoteIdentifier(target.owner_index), ShardPartSql(owners, scope.part));
   return SumsSql(inner, ranges);
 }
 

@@ -49,8 +49,8 @@ struct DigestScope {
 // One row for each group: slice, range, and the fields of Digest.
 std::string SourceDigestSql(const mapping::TableMapper& mapper, const DigestScope& scope,
                             const std::vector<store::BucketRange>& ranges);
-std::string ShardDigestSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
-                           const DigestScope& scope, const std::vector<store::BucketRange>& ranges);
+std::string ShardDigestSql(const store::TargetTable& target, const mapping::OwnerSql& owners, const DigestScope& scope,
+                           const std::vector<store::BucketRange>& ranges);
 
 // Of the scan plan: the rows of all tables in some buckets of one target, each table in a slice of its own.
 struct BucketPart {

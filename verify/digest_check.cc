@@ -132,7 +132,7 @@ Result<DigestChecker::PartDigests> DigestChecker::Read(Task& task, const DigestS
   SL_ASSIGN(digests.source,
             ReadDigests(*source, SourceDigestSql(mapper, scope, ranges_), "compute a digest of " + name));
   base::SyncPoint("verify.source_read", name);
-  const std::string sql = ShardDigestSql(mapper.target(), mapper.config().origin, task.table.ordinal, scope, ranges_);
+  const std::string sql = ShardDigestSql(mapper.target(), mapper.owners(), scope, ranges_);
   for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {
     SL_ASSIGN(mysql::Session * shard, rows_->Shard(i));
     SL_ASSIGN(digests.shards.emplace_back(), ReadDigests(*shard, sql, "compute a digest of migrated rows of " + name));

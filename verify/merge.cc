@@ -67,6 +67,7 @@ class Merge {
       : input_(input),
         counts_(counts),
         bucket_field_(kFirstColumnField + input.target->bucket),
+        stored_(std::span(input.target->columns).first(input.target->stored())),
         recomputed_field_(kFirstColumnField + input.target->columns.size()),
         source_(input.source, false, "source rows") {
     for (std::size_t i = 0; i < input.shards.size(); ++i) {
@@ -140,9 +141,10 @@ class Merge {
   // True if the copy is in a wrong bucket: not the source's, or not the one of the account columns beside it.
   bool CompareCopy(RowFields copy, std::optional<std::uint32_t> source_bucket, std::vector<std::size_t>* columns) {
     columns->clear();
-    by_meaning_ = CompareColumns(input_.target->columns, source_.row(), copy, columns);
-    const std::optional<std::uint32_t> bucket = ParseBucket(copy[bucket_field_]);
+    by_meaning_ = CompareColumns(stored_, source_.row(), copy, columns);
     const std::optional<std::uint32_t> recomputed = ParseBucket(copy[recomputed_field_]);
+    const bool has_bucket = input_.target->bucket < stored_.size();
+    const std::optional<std::uint32_t> bucket = has_bucket ? ParseBucket(copy[bucket_field_]) : recomputed;
     return !bucket.has_value() || bucket != source_bucket || bucket != recomputed;
   }
 
@@ -172,6 +174,7 @@ class Merge {
   const MergeInput& input_;
   MergeCounts* const counts_;
   const std::size_t bucket_field_;
+  const std::span<const store::TargetColumn> stored_;
   const std::size_t recomputed_field_;
   Cursor source_;
   std::vector<Cursor> shards_;

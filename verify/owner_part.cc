@@ -98,8 +98,9 @@ std::optional<std::uint64_t> EncodedNumber(const std::string& text, bool is_unsi
 
 bool HasKeyRanges(const mapping::TableMapper& mapper) {
   const auto key = mapper.key_columns();
-  return std::all_of(key.begin(), key.end(),
-                     [&](std::size_t index) { return mapper.context().schema.columns[index].is_integer(); });
+  return mapper.owners().has_ranges() && std::all_of(key.begin(), key.end(), [&](std::size_t index) {
+           return mapper.context().schema.columns[index].is_integer();
+         });
 }
 
 std::string SliceSql(const std::string& owner_key_sql, std::uint32_t slices) {
@@ -118,20 +119,15 @@ std::string SourcePartSql(const mapping::TableMapper& mapper, const OwnerPart& p
   return Joined(conditions);
 }
 
-std::string ShardPartSql(const OwnerPart& part) {
-  std::vector<std::string> conditions;
-  if (!part.after.empty()) conditions.push_back("`owner_key` > " + mysql::HexLiteral(part.after));
-  if (part.upto) conditions.push_back("`owner_key` <= " + mysql::HexLiteral(*part.upto));
+std::string ShardPartSql(const mapping::OwnerSql& owners, const OwnerPart& part) {
   if (!part.owners.empty()) {
-    std::vector<std::string> keys;
-    for (const std::string& owner : part.owners) keys.push_back(mysql::HexLiteral(owner));
-    conditions.push_back(fmt::format("`owner_key` IN ({})", fmt::join(keys, ", ")));
+    const std::vector<std::string_view> keys(part.owners.begin(), part.owners.end());
+    return fmt::format("({})", owners.Owners(keys));
   }
-  if (part.slices > 0) {
-    conditions.push_back(
-        fmt::format("{} IN ({})", SliceSql("`owner_key`", part.slices), fmt::join(part.slice_list, ", ")));
-  }
-  return Joined(conditions);
+  const bool ranged = !part.after.empty() || part.upto.has_value();
+  const std::string rows = ranged ? owners.Range(part.after, mapping::Bound::kExcluded, part.upto) : owners.OfTable();
+  if (part.slices == 0) return rows;
+  return fmt::format("{} AND {} IN ({})", rows, SliceSql(owners.Key(), part.slices), fmt::join(part.slice_list, ", "));
 }
 
 std::string BoundarySql(const mapping::TableMapper& mapper, const OwnerPart& part, std::uint64_t rows) {

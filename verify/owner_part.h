@@ -1,9 +1,9 @@
 // OwnerPart: some of the owners of one legacy table, as a condition on either side.
 //
-// Parts are ranges of the owner key where the table's own index is in that order (all key columns are integers). Else,
-// because the order of a collation is not that of the key's bytes, a part is a set of slices: owners by the CRC32 of
-// their key. The parts of a table cover every owner that there can be, so that rows which no source row names are
-// found.
+// Parts are ranges of the owner key where the indexes of both sides are in that order (all key columns are integers,
+// and the target has owner columns, or a declared key that ascends with them). Else, because the order of a collation
+// is not that of the key's bytes, a part is a set of slices: owners by the CRC32 of their key. The parts of a table
+// cover every owner that there can be, so that rows which no source row names are found.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,9 @@ struct OwnerPart {
 // True if the owners of a table can be told apart by ranges.
 bool HasKeyRanges(const mapping::TableMapper& mapper);
 
-// Conditions over the legacy table's columns, and over those of the target table; "1" for all rows.
+// Conditions over the legacy table's columns ("1" for all rows), and over those of the target table.
 std::string SourcePartSql(const mapping::TableMapper& mapper, const OwnerPart& part);
-std::string ShardPartSql(const OwnerPart& part);
+std::string ShardPartSql(const mapping::OwnerSql& owners, const OwnerPart& part);
 // The slice of a row as an SQL expression.
 std::string SliceSql(const std::string& owner_key_sql, std::uint32_t slices);
 

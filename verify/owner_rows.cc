@@ -68,14 +68,16 @@ Status OwnerRows::ReadSource(mysql::Session& source, bool lock) {
 Status OwnerRows::ReadShard(std::uint32_t shard, mysql::Session& session) {
   Side& side = shards_[shard];
   const std::uint32_t origin = table_.mapper->config().origin;
-  const std::string sql = ShardRowsSql(table_.target(), origin, table_.ordinal, router_.rules(), {part_});
+  const std::string sql = ShardRowsSql(table_.target(), table_.mapper->owners(), router_.rules(), {part_});
   SL_TRY(Keep(session, sql + " FOR UPDATE", "read named migrated rows of " + table_.schema().name.Text(), &side));
   side.clashes.clear();
-  SL_ASSIGN(const mysql::Rows letters,
-            session.Query(fmt::format("SELECT owner_key FROM sl_dead_letter WHERE reason = 'conflict' AND owner_origin "
-                                      "= {} AND owner_table = {} AND {}",
-                                      origin, table_.ordinal, ShardPartSql(part_)),
-                          "look up clashes"));
+  // Dead letters have owner columns, whatever their target.
+  const auto of_letters = mapping::OwnerColumnsSql(*store::MessageTarget(), origin, table_.ordinal);
+  const std::vector<std::string_view> keys(part_.owners.begin(), part_.owners.end());
+  SL_ASSIGN(
+      const mysql::Rows letters,
+      session.Query("SELECT owner_key FROM sl_dead_letter WHERE reason = 'conflict' AND " + of_letters->Owners(keys),
+                    "look up clashes"));
   for (const auto& row : letters.rows) side.clashes.insert(row[0].value_or(""));
   return base::Ok();
 }

@@ -36,6 +36,9 @@ void AddTo(const Digests& some, Digests* all) {
   }
 }
 
+// Rows of a declared key do not say which legacy table they are of: they go along owners.
+bool IsScanned(const job::CatalogTable& table) { return table.target().key.empty(); }
+
 struct Scan {
   std::function<Status(TableChecker&)> run;
   std::string where;  // for errors
@@ -67,6 +70,7 @@ class Scanner {
     TableChecker sessions(context_);
     for (std::size_t index = 0; index < sources_.size(); ++index) {
       const job::CatalogTable& table = context_.catalog.tables[index];
+      if (!IsScanned(table)) continue;
       const std::uint64_t wanted = table.schema().rows_estimate / RowsPerStatement();
       SL_ASSIGN(std::vector<OwnerPart> parts, CutEvenly(sessions, table, static_cast<std::uint32_t>(wanted)));
       const std::string name = table.schema().name.Text();
@@ -82,7 +86,9 @@ class Scanner {
 
   void PlanShards() {
     std::map<const store::TargetTable*, std::uint64_t> targets;
-    for (const job::CatalogTable& table : context_.catalog.tables) targets[&table.target()];
+    for (const job::CatalogTable& table : context_.catalog.tables) {
+      if (IsScanned(table)) targets[&table.target()];
+    }
     for (std::uint32_t shard = 0; shard < shards_.size(); ++shard) {
       for (auto& [target, rows] : targets) {
         rows = 0;
@@ -205,6 +211,7 @@ class Scanner {
     const std::uint64_t total = result.source_rows_total;
     const std::uint64_t kept = result.source_rows_kept;
     result = TableResult();
+    if (!IsScanned(table)) return;
     MergeCounts counts;
     std::uint64_t found = 0;  // rows of the shards that are in their places, and equal
     for (const auto& [group, digest] : sources_[index]) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "mapping/owner_sql.h"
 #include "mysql/schema.h"
 #include "mysql/session.h"
 
@@ -50,10 +51,47 @@ Result<std::map<OwnerTable, std::uint64_t>> CountByOwnerTable(mysql::Session& se
   return counts;
 }
 
-Status ReadOneShard(const job::JobConfig& config, const job::ShardConfig& shard, bool count_rows, ShardTotals* totals) {
+constexpr OwnerTable kNoOwner{0, 0};
+
+const store::TargetTable* WithDeclaredKey(const job::Catalog& catalog, const std::string& target) {
+  for (const job::CatalogTable& table : catalog.tables) {
+    if (table.target().name == target && !table.target().key.empty()) return &table.target();
+  }
+  return nullptr;
+}
+
+Result<std::uint64_t> CountWhere(mysql::Session& session, const std::string& from, const std::string& condition) {
+  SL_ASSIGN(const mysql::Rows rows, session.Query(fmt::format("SELECT COUNT(*) FROM {} WHERE {}", from, condition),
+                                                  "count rows of a target table"));
+  return ToNumber(rows.rows.at(0).at(0));
+}
+
+// Of a table with a declared key: table by table, and what is left.
+Status CountByConditions(mysql::Session& session, const job::Catalog& catalog, const store::TargetTable& target,
+                         std::map<StoredRows, std::uint64_t>* stored) {
+  const std::string name = mysql::QuoteIdentifier(target.name);
+  const std::string indexed = name + " FORCE INDEX (" + mysql::QuoteIdentifier(target.owner_index) + ")";
+  std::uint64_t known = 0;
+  for (const job::CatalogTable& table : catalog.tables) {
+    if (table.target().name != target.name) continue;
+    SL_ASSIGN(const std::uint64_t rows, CountWhere(session, indexed, table.mapper->owners().OfTable()));
+    (*stored)[{target.name, {table.mapper->config().origin, table.ordinal}}] = rows;
+    known += rows;
+  }
+  SL_ASSIGN(const std::uint64_t all, CountWhere(session, name, "1"));
+  if (all > known) (*stored)[{target.name, kNoOwner}] = all - known;
+  return base::Ok();
+}
+
+Status ReadOneShard(const job::JobConfig& config, const job::Catalog& catalog, const job::ShardConfig& shard,
+                    bool count_rows, ShardTotals* totals) {
   SL_ASSIGN(const auto session, OpenShard(shard));
   auto& stored = totals->rows.emplace_back();
   for (const std::string& target : count_rows ? config.TargetNames() : std::vector<std::string>()) {
+    if (const store::TargetTable* keyed = WithDeclaredKey(catalog, target); keyed != nullptr) {
+      SL_TRY(CountByConditions(*session, catalog, *keyed, &stored));
+      continue;
+    }
     SL_ASSIGN(const auto counts, CountByOwnerTable(*session, target, "FORCE INDEX (owner)"));
     for (const auto& [owner, rows] : counts) stored[{target, owner}] = rows;
   }
@@ -69,14 +107,34 @@ Status ReadOneShard(const job::JobConfig& config, const job::ShardConfig& shard,
   return base::Ok();
 }
 
-Status ListUnknown(const job::ShardConfig& shard, const StoredRows& table, std::size_t findings_max,
-                   VerifyReport* report) {
+// Rows that are of none of the job's tables, named by their declared key: its columns in the encoding of owner keys.
+std::string UnknownKeysSql(const job::Catalog& catalog, const store::TargetTable& target) {
+  std::string conditions;
+  for (const job::CatalogTable& table : catalog.tables) {
+    if (table.target().name != target.name) continue;
+    conditions +=
+        fmt::format("{}(({}) IS NOT TRUE)", conditions.empty() ? "" : " AND ", table.mapper->owners().OfTable());
+  }
+  std::string key;
+  for (const std::size_t column : target.key) {
+    key += (key.empty() ? "CONCAT(" : ", ") + mapping::OwnerKeyPartSql(target.columns[column]);
+  }
+  return fmt::format("SELECT {}) AS `_key` FROM {} WHERE {} ORDER BY `_key`", key, mysql::QuoteIdentifier(target.name),
+                     conditions);
+}
+
+Status ListUnknown(const job::ShardConfig& shard, const job::Catalog& catalog, const StoredRows& table,
+                   std::size_t findings_max, VerifyReport* report) {
   SL_ASSIGN(const auto session, OpenShard(shard));
+  const store::TargetTable* keyed = WithDeclaredKey(catalog, table.target);
+  const std::string select = keyed != nullptr
+                                 ? UnknownKeysSql(catalog, *keyed)
+                                 : fmt::format(
+                                       "SELECT owner_key FROM {} FORCE INDEX (owner) WHERE owner_origin = {} AND "
+                                       "owner_table = {} ORDER BY owner_key",
+                                       mysql::QuoteIdentifier(table.target), table.owner.first, table.owner.second);
   SL_ASSIGN(const mysql::Rows rows,
-            session->Query(fmt::format("SELECT owner_key FROM {} FORCE INDEX (owner) WHERE owner_origin = {} AND "
-                                       "owner_table = {} ORDER BY owner_key LIMIT {}",
-                                       mysql::QuoteIdentifier(table.target), table.owner.first, table.owner.second,
-                                       findings_max - report->findings.size()),
+            session->Query(fmt::format("{} LIMIT {}", select, findings_max - report->findings.size()),
                            "list rows without a legacy table"));
   for (const auto& row : rows.rows) {
     Finding finding;
@@ -93,9 +151,11 @@ Status ListUnknown(const job::ShardConfig& shard, const StoredRows& table, std::
 
 }  // namespace
 
-Result<ShardTotals> ReadShardTotals(const job::JobConfig& config, bool count_rows) {
+Result<ShardTotals> ReadShardTotals(const job::JobConfig& config, const job::Catalog& catalog, bool count_rows) {
   ShardTotals totals;
-  for (const job::ShardConfig& shard : config.shards) SL_TRY(ReadOneShard(config, shard, count_rows, &totals));
+  for (const job::ShardConfig& shard : config.shards) {
+    SL_TRY(ReadOneShard(config, catalog, shard, count_rows, &totals));
+  }
   return totals;
 }
 
@@ -116,7 +176,7 @@ Status AddUnknownOwners(const job::JobConfig& config, const job::Catalog& catalo
       if (known.contains(table) || IsForeign(totals, config, table.owner)) continue;
       report->counts[static_cast<std::size_t>(FindingKind::kExtra)] += rows;
       if (report->findings.size() < findings_max) {
-        SL_TRY(ListUnknown(config.shards[shard], table, findings_max, report));
+        SL_TRY(ListUnknown(config.shards[shard], catalog, table, findings_max, report));
       }
     }
   }

@@ -25,13 +25,15 @@ struct StoredRows {
 };
 
 struct ShardTotals {
-  std::vector<std::map<StoredRows, std::uint64_t>> rows;  // per shard; counted on the owner index
-  std::map<OwnerTable, std::uint64_t> dead_letters;       // over all shards
-  std::set<OwnerTable> registered;                        // in sl_source_table of any shard, by any job
+  // Per shard; counted on the owner index. Rows whose declared key no legacy table of the job gives have owner {0, 0}.
+  std::vector<std::map<StoredRows, std::uint64_t>> rows;
+  std::map<OwnerTable, std::uint64_t> dead_letters;  // over all shards
+  std::set<OwnerTable> registered;                   // in sl_source_table of any shard, by any job
 };
 
 // A failed Status of a shard names it. Without `count_rows` the rows stay empty.
-base::Result<ShardTotals> ReadShardTotals(const job::JobConfig& config, bool count_rows = true);
+base::Result<ShardTotals> ReadShardTotals(const job::JobConfig& config, const job::Catalog& catalog,
+                                          bool count_rows = true);
 
 // True if the rows of `table` are another job's: registered in the store under an origin that this job does not have.
 bool IsForeign(const ShardTotals& totals, const job::JobConfig& config, OwnerTable table);

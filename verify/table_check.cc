@@ -88,19 +88,16 @@ std::string SourceCountSql(const mapping::TableMapper& mapper) {
                      mapper.context().schema.name.Quoted());
 }
 
-std::string ShardRowsSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
+std::string ShardRowsSql(const store::TargetTable& target, const mapping::OwnerSql& owners,
                          const store::BucketRules& rules, const RowScope& scope) {
-  std::string select = "SELECT `owner_key` AS `_key`";
-  std::size_t i = 0;
-  for (const store::TargetColumn& column : target.columns) {
-    select += fmt::format(", {} AS `_c{}`", IsWanted(target, column, scope) ? store::ShownSql(column) : "NULL", i++);
+  std::string select = "SELECT " + owners.Key() + " AS `_key`";
+  for (std::size_t i = 0; i < target.columns.size(); ++i) {
+    select += fmt::format(", {} AS `_c{}`", IsWanted(target, target.columns[i], scope) ? owners.Shown(i) : "NULL", i);
   }
-  // The owner index gives the rows in order; without the hint a server may sort the whole table instead.
-  return fmt::format(
-      "{}, {} AS `_bucket` FROM {} FORCE INDEX (`owner`) WHERE `owner_origin` = {} AND `owner_table` = {} AND {} ORDER "
-      "BY `owner_key`",
-      select, store::ShownBucketSql(target, rules), mysql::QuoteIdentifier(target.name), origin, table_ordinal,
-      ShardPartSql(scope.part));
+  // The owners' index gives the rows in order; without the hint a server may sort the whole table instead.
+  return fmt::format("{}, {} AS `_bucket` FROM {} FORCE INDEX ({}) WHERE {} ORDER BY {}", select,
+                     store::ShownBucketSql(target, rules), mysql::QuoteIdentifier(target.name),
+                     mysql::QuoteIdentifier(target.owner_index), ShardPartSql(owners, scope.part), owners.Order());
 }
 
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key) {
@@ -205,7 +202,7 @@ Status TableChecker::CompareRows(const job::CatalogTable& table, const RowScope&
   SL_ASSIGN(auto source_sql_rows, OpenSqlRows(*source, SourceRowsSql(mapper, scope), "read rows of " + name));
   const auto source_rows = WithBuckets(std::move(source_sql_rows), mapper.target(), rules, BucketField::kColumn);
   base::SyncPoint("verify.source_read", name);
-  const std::string shard_sql = ShardRowsSql(mapper.target(), mapper.config().origin, table.ordinal, rules, scope);
+  const std::string shard_sql = ShardRowsSql(mapper.target(), mapper.owners(), rules, scope);
   std::vector<std::unique_ptr<RowSource>> streams;
   std::vector<RowSource*> shard_rows;
   for (std::uint32_t i = 0; i < context_.config.shards.size(); ++i) {

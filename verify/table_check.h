@@ -69,7 +69,7 @@ struct RowScope {
 std::string SourceRowsSql(const mapping::TableMapper& mapper, const RowScope& scope = {});
 std::string SourceCountSql(const mapping::TableMapper& mapper);
 // SELECT of one shard's rows of one legacy table, with the bucket recomputed by the rules (NULL where no SQL does it).
-std::string ShardRowsSql(const store::TargetTable& target, std::uint32_t origin, std::uint32_t table_ordinal,
+std::string ShardRowsSql(const store::TargetTable& target, const mapping::OwnerSql& owners,
                          const store::BucketRules& rules, const RowScope& scope = {});
 // "7, 42" for a canonical key whose columns are all integers, else empty: string keys are user data.
 std::string KeyText(const mapping::TableMapper& mapper, std::string_view owner_key);

@@ -116,14 +116,21 @@ Result<RangeSums> ReadSourceSums(mysql::Session& session, const mapping::TableMa
 Result<RangeSums> ReadShardSums(mysql::Session& session, const StoredTable& table, const store::BucketRules& rules,
                                 SumsForm form, const std::vector<store::BucketRange>& ranges) {
   const std::string what = fmt::format("sum up the rows of table {} of origin {}", table.ordinal, table.origin);
+  if (table.owners == nullptr && !table.target.key.empty()) {
+    return Status(base::Code::kRefused,
+                  fmt::format("{}: only its source says which rows of {} these are: check it with "
+                              "the sources",
+                              what, table.target.name));
+  }
+  const auto by_columns = mapping::OwnerColumnsSql(table.target, table.origin, table.ordinal);
+  const mapping::OwnerSql& owners = table.owners == nullptr ? *by_columns : *table.owners;
   if (form.by == SumsBy::kServer) {
     DigestScope scope;
     scope.with_json = form.with_json;
-    SL_ASSIGN(const Digests digests,
-              ReadDigests(session, ShardDigestSql(table.target, table.origin, table.ordinal, scope, ranges), what));
+    SL_ASSIGN(const Digests digests, ReadDigests(session, ShardDigestSql(table.target, owners, scope, ranges), what));
     return Unsliced(digests);
   }
-  SL_ASSIGN(auto rows, OpenSqlRows(session, ShardRowsSql(table.target, table.origin, table.ordinal, rules), what));
+  SL_ASSIGN(auto rows, OpenSqlRows(session, ShardRowsSql(table.target, owners, rules), what));
   return SumRows(*rows, table.target, form.with_json, ranges);
 }
 

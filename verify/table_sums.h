@@ -42,6 +42,7 @@ struct StoredTable {
   const store::TargetTable& target;
   std::uint32_t origin = 0;
   std::uint32_t ordinal = 0;
+  const mapping::OwnerSql* owners = nullptr;  // null: by the tool's owner columns, which a declared key has none of
 };
 base::Result<RangeSums> ReadShardSums(mysql::Session& session, const StoredTable& table,
                                       const store::BucketRules& rules, SumsForm form,

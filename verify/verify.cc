@@ -306,7 +306,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   ProberUse prober(options.prober);
   if (options.prober != nullptr) SL_TRY(options.prober->Start(config, catalog, router));
   const std::vector<SourceState> before = FirstStates(config, log);
-  SL_ASSIGN(ShardTotals totals, ReadShardTotals(config, options.mode == VerifyMode::kFull));
+  SL_ASSIGN(ShardTotals totals, ReadShardTotals(config, catalog, options.mode == VerifyMode::kFull));
 
   Pace pace(config, options.pace, wanted.stop);
   options.stop = pace.stop_flag();
@@ -328,7 +328,7 @@ Result<VerifyReport> RunVerify(const job::JobConfig& config, const VerifyOptions
   SL_TRY(prober.Close());
   if (options.prober != nullptr) {
     // Dead letters that the pass itself has outlived are none.
-    SL_ASSIGN(totals, ReadShardTotals(config, options.mode == VerifyMode::kFull));
+    SL_ASSIGN(totals, ReadShardTotals(config, catalog, options.mode == VerifyMode::kFull));
   }
 
   report.mode = options.mode;

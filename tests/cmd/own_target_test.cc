@@ -127,6 +127,26 @@ TEST_F(OwnTargetTest, TableWithoutOwnerColumns_IsRefused) {
   }
 }
 
+TEST_F(OwnTargetTest, DeclaredKey_NothingIsAdded_WhatDoesNotLeadBackIsRefused) {
+  Json& target = job_["targets"][0];
+  target["ddl"] =
+      "CREATE TABLE notice (seq INT NOT NULL, region SMALLINT NOT NULL, user VARCHAR(40) NOT NULL, title VARCHAR(200) "
+      "NOT NULL, body TEXT NOT NULL, state ENUM('new','read','archived','recalled') NOT NULL, posted DATETIME(3) NOT "
+      "NULL, UNIQUE KEY place (seq, region))";
+  target["key"] = {"region", "seq"};
+  EXPECT_THAT(Run({"schema", "print"}).out, HasSubstr("CREATE TABLE IF NOT EXISTS `notice` (\nseq INT"));
+  ExpectMovedAndSame("notice");
+  EXPECT_EQ(Run({"schema", "diff"}).exit_code, 0);
+  EXPECT_THAT(Run({"plan", "--explain-mapping"}).out, HasSubstr("the target's declared key is made of these values"));
+  job_["mappings"][2]["columns"]["seq"] = "seq DIV 2";
+  for (const char* command : {"plan", "migrate", "verify"}) {
+    const Output output = Run({command});
+    EXPECT_EQ(output.exit_code, 4) << command;
+    EXPECT_THAT(output.err, AllOf(HasSubstr("oldsys.sys_notice into notice: declared key: seq: "),
+                                  HasSubstr("let the tool add its own columns")));
+  }
+}
+
 TEST_F(OwnTargetTest, LikeTheSource_MariaDbsDefinitionOnBothServers) {
   job_["targets"] = {{{"name", "copy"}, {"like", "source"}, {"account_key", "username"}, {"account_type", "region"}}};
   job_["mappings"][2]["target"] = "copy";

@@ -11,8 +11,8 @@ namespace {
 using mysql::Value;
 using ::testing::Contains;
 
-std::unique_ptr<TableMapper> Compile(const MappingConfig& config, const mysql::TableSchema& schema) {
-  auto mapper = TableMapper::Compile(config, {schema, mysql::Flavour::kMySql, 9, testing::DefaultRules()});
+std::unique_ptr<TableMapper> CompileMapping(const MappingConfig& config, const mysql::TableSchema& schema) {
+  auto mapper = TableMapper::CompileMapping(config, {schema, mysql::Flavour::kMySql, 9, testing::DefaultRules()});
   EXPECT_TRUE(mapper.ok()) << mapper.status().message();
   return mapper.ok() ? std::move(mapper).value() : nullptr;
 }
@@ -27,7 +27,7 @@ TEST(MappedRows, IntegersWithTheirTextsMapAsThoseWithout) {
     if (target == "status") text = "GREATEST(ABS(kind), IF(kind < 0, 7, kind)) + flags";
     if (target == "msg_type") text = "kind + 200";
   }
-  auto mapper = Compile(config, schema);
+  auto mapper = CompileMapping(config, schema);
   ASSERT_NE(mapper, nullptr);
   MapScratchPtr scratch = NewMapScratch();
   const char* const texts[] = {"9", "00000000000000000042", "18446744073709551615", "-128", "3", "", "1696118400", "0"};
@@ -52,7 +52,7 @@ TEST(MappedRows, IntegersWithTheirTextsMapAsThoseWithout) {
 TEST(MappedRows, ARowThatIsLeftBehindHasNoFieldsOfTheOneBefore) {
   MappingConfig config = testing::LoadMappingFile("im");
   config.where = "kind <> 9";
-  auto mapper = Compile(config, testing::ImTable());
+  auto mapper = CompileMapping(config, testing::ImTable());
   ASSERT_NE(mapper, nullptr);
   MapScratchPtr scratch = NewMapScratch();
   MappedRow out;

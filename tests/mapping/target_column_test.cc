@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/mapping/support.h"
 
 namespace shardlift::mapping {
@@ -19,7 +21,9 @@ const mysql::TableSchema& Schema() {
   static const mysql::TableSchema schema = [] {
     mysql::TableSchema made;
     made.name = {"legacy", "t"};
-    made.columns = {testing::TextColumn("c", ColumnType::kVarchar, 100, "utf8mb4")};
+    made.columns = {testing::TextColumn("c", ColumnType::kVarchar, 100, "utf8mb4"),
+                    testing::MakeColumn("d", ColumnType::kDouble, "double"),
+                    testing::MakeColumn("f", ColumnType::kFloat, "float")};
     return made;
   }();
   return schema;
@@ -27,18 +31,20 @@ const mysql::TableSchema& Schema() {
 
 base::Result<TargetExpression> CompileFor(const TargetColumn& column, std::string_view text,
                                           std::vector<std::string>* notes) {
-  std::vector<bool> used(1);
+  std::vector<bool> used(Schema().columns.size());
   return TargetExpression::Compile(
       {text, &Schema(), 5, 7, &used, notes, testing::DefaultRules().get(), mysql::Flavour::kMySql}, column);
 }
 
-// What the column gets of the expression where `c` is this; "bad: " and the reason; or "refused: " and the message.
-std::string Fill(const TargetColumn& column, std::string_view text, std::string_view c) {
+// What the column gets of the expression where `c` (and `d`, and `f` as far as it goes) is this; "bad: " and the
+// reason; or "refused: " and the message.
+std::string Fill(const TargetColumn& column, std::string_view text, std::string_view c, double d = 0) {
   std::vector<std::string> notes;
   const auto expression = CompileFor(column, text, &notes);
   if (!expression.ok()) return "refused: " + expression.status().message();
-  const std::vector<ColumnReader> readers(1, ColumnReader(Schema().columns[0]));
-  const std::vector<Value> row = {Value::Bytes(c)};
+  std::vector<ColumnReader> readers;
+  for (const mysql::Column& each : Schema().columns) readers.emplace_back(each);
+  const std::vector<Value> row = {Value::Bytes(c), Value::Double(d), Value::Float(static_cast<float>(d))};
   StringPool pool;
   Evaluator evaluator(row, readers, pool, false);
   Val value;
@@ -110,6 +116,50 @@ TEST(TargetColumn, Times) {
   ASSERT_TRUE(expression.ok());
   EXPECT_EQ(expression->Sql({&Schema(), mysql::Flavour::kMySql}),
             "CAST(CAST(CAST((`c` COLLATE utf8mb4_bin) AS DATETIME(6)) AS DATETIME(0)) AS CHAR CHARACTER SET utf8mb4)");
+}
+
+TEST(TargetColumn, FloatingPointKeepsItsBits) {
+  constexpr double kTiny = 5e-324;
+  const TargetColumn wide = Column(TargetKind::kDouble);
+  EXPECT_EQ(Fill(wide, "d", "", -0.0), "-0");
+  EXPECT_EQ(Fill(wide, "d", "", kTiny), "5e-324");
+  EXPECT_EQ(Fill(wide, "d", "", std::numeric_limits<double>::max()), "1.7976931348623157e+308");
+  EXPECT_EQ(Fill(wide, "d", "", 0.1), "0.1");
+  EXPECT_EQ(Fill(wide, "f", "", 0.5), "0.5");
+  TargetColumn narrow = Column(TargetKind::kFloat);
+  EXPECT_EQ(Fill(narrow, "f", "", 16777215), "16777215");
+  EXPECT_EQ(Fill(narrow, "f", "", 0.1f), "0.10000000149011612");
+  EXPECT_EQ(Fill(narrow, "f", "", std::numeric_limits<float>::max()), "3.4028234663852886e+38");
+  EXPECT_EQ(Fill(narrow, "d", "", 0.5), "0.5");
+  for (const double other : {0.1, 16777217.0, 1e38, kTiny}) {
+    EXPECT_THAT(Fill(narrow, "d", "", other), HasSubstr("bad: a number that FLOAT does not hold")) << other;
+  }
+  narrow.not_below_zero = true;
+  EXPECT_THAT(Fill(narrow, "f", "", -1), HasSubstr("bad: a number below zero"));
+  EXPECT_THAT(Fill(wide, "1.5", ""), HasSubstr("a FLOAT or DOUBLE column is needed"));
+  EXPECT_THAT(Fill(wide, "d * 2", ""), HasSubstr("column d has type double"));
+  EXPECT_THAT(Fill(wide, "COALESCE(d, d)", ""), HasSubstr("column d has type double"));
+  EXPECT_THAT(Fill(Column(TargetKind::kText, 100), "d", ""), HasSubstr("give the target a column of that type"));
+  EXPECT_THAT(Fill(Column(TargetKind::kText, 100), "CONCAT(d, 'x')", ""), HasSubstr("column d has type double"));
+  std::vector<std::string> notes;
+  const auto expression = CompileFor(Column(TargetKind::kFloat), "d", &notes);
+  ASSERT_TRUE(expression.ok());
+  EXPECT_THAT(notes, ::testing::ElementsAre(HasSubstr("numbers that FLOAT does not hold exactly are bad values")));
+  EXPECT_EQ(expression->Sql({&Schema(), mysql::Flavour::kMySql}), "(`d`*1e0)");
+}
+
+TEST(TargetColumn, BitsAndYears) {
+  constexpr const char* kNumber = "CAST(c AS UNSIGNED)";
+  EXPECT_EQ(Fill(Column(TargetKind::kBit, 7), kNumber, "7"), "7");
+  EXPECT_THAT(Fill(Column(TargetKind::kBit, 7), kNumber, "8"), HasSubstr("bad: a number out of"));
+  EXPECT_EQ(Fill(Column(TargetKind::kBit, ~0ull), kNumber, "18446744073709551615"), "18446744073709551615");
+  const TargetColumn year = Column(TargetKind::kYear);
+  for (const char* fine : {"1901", "2155", "2024"}) EXPECT_EQ(Fill(year, kNumber, fine), fine);
+  EXPECT_EQ(Fill(year, kNumber, "0"), "0000") << "of 0 as a text the server makes 2000";
+  for (const char* other : {"1", "99", "1900", "2156"}) {
+    EXPECT_THAT(Fill(year, kNumber, other), HasSubstr("bad: a number that is no YEAR"));
+  }
+  EXPECT_THAT(Fill(year, "c", "2024"), HasSubstr("write CAST(... AS UNSIGNED)"));
 }
 
 TEST(TargetColumn, Texts) {

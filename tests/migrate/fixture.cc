@@ -1,6 +1,7 @@
 #include "tests/migrate/fixture.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -190,9 +191,18 @@ std::string MigrateTest::WriteJobFile() {
     job << (i > 0 ? ",\n" : "") << "{" << connection(fmt::format("s{}", i), config_.shards[i].endpoint)
         << ", \"database\": \"" << config_.shards[i].database << "\"}";
   }
-  const mapping::MappingConfig mapping = TestMapping();
-  job << "],\n\"mappings\": [{\"name\": \"legacy\", \"origin\": 9, \"match\": [\"legacy.msg\"], \"key\": [\"id\"], "
-         "\"columns\": {";
+  const mapping::MappingConfig& mapping = config_.mappings.at(0);
+  job << "],\n";
+  for (const job::TargetConfig& target : config_.targets) {
+    job << fmt::format(R"("targets": [{{"name": "{}", "like": "source", "account_type": "{}", "account_key": "{}", )"
+                       R"("key": ["{}"]}}],)",
+                       target.table.name, target.table.account_type, target.table.account_key,
+                       fmt::join(target.table.key, R"(", ")"))
+        << "\n";
+  }
+  job << fmt::format(R"("mappings": [{{"name": "{}", "origin": {}, "target": "{}", "match": ["{}"], "key": ["{}"], )",
+                     mapping.name, mapping.origin, mapping.target, mapping.match.at(0), mapping.key.at(0))
+      << "\"columns\": {";
   for (std::size_t i = 0; i < mapping.columns.size(); ++i) {
     job << (i > 0 ? ", " : "") << fmt::format(R"("{}": "{}")", mapping.columns[i].first, mapping.columns[i].second);
   }

@@ -34,7 +34,8 @@ class MigrateTest : public ::testing::TestWithParam<mysql::Flavour> {
   void OnShard(int shard, const std::string& sql);
   std::unique_ptr<mysql::Session> SourceSession();
   std::unique_ptr<mysql::Session> ShardSession(int shard);
-  // The body of the row with this legacy id over all shards: "" if it is nowhere; fails the test if it stays there twice.
+  // The body of the row with this legacy id over all shards: "" if it is nowhere; fails the test if it stays there
+  // twice.
   std::string TargetBody(int id);
   int TargetRows();
   // Rows over all shards that have this body, and a wait of up to half a minute for one at least; their number.
@@ -45,7 +46,8 @@ class MigrateTest : public ::testing::TestWithParam<mysql::Flavour> {
 
   // Applies the schema and runs the job until it has caught up, with `handler` at the sync points.
   base::Result<MigrateSummary> Run(std::function<void(std::string_view, std::string_view)> handler = nullptr);
-  // The same job as a file for the program, in the test's own directory; the path.
+  // The same job as a file for the program, in the test's own directory; the path. Targets are those of "like":
+  // "source".
   std::string WriteJobFile();
 
   job::JobConfig config_;

@@ -181,6 +181,53 @@ TEST_P(TargetTest, LikeSource_HasTheSourcesForm) {
   EXPECT_THAT(differing.status().message(), HasSubstr("column delta int not null; column delta bigint not null"));
 }
 
+// Under a lax sql_mode the source has changed what did not fit before it stored and logged it: that goes over.
+TEST_P(TargetTest, FloatingPointBitsAndYears_KeepTheirBits) {
+  constexpr const char* kNumbers =
+      "id INT NOT NULL PRIMARY KEY, uid INT NOT NULL, f FLOAT NULL, d DOUBLE NOT NULL, fd DOUBLE NULL, one BIT(1) NOT "
+      "NULL DEFAULT b'1', bits BIT(64) NULL, y YEAR NULL, z YEAR NOT NULL DEFAULT 2000";
+  OnSource("DROP TABLE legacy.orders");
+  OnSource(fmt::format("CREATE TABLE legacy.orders ({})", kNumbers));
+  config_.targets[0].table.body = std::string(kNumbers) + ")";
+  config_.mappings[0].columns.clear();
+  for (const char* name : {"id", "uid", "f", "d", "one", "bits", "y", "z"}) {
+    config_.mappings[0].columns.emplace_back(name, name);
+  }
+  config_.mappings[0].columns.emplace_back("fd", "f");
+  config_.mappings[0].ignore = {"fd"};
+  const auto insert = [&](int first) {
+    constexpr const char* kRows =
+        "({}, 1, '-0', '-0', b'0', 0, 0, 1901), ({}, 2, 16777215, 9007199254740993, b'1', 18446744073709551615, 2155, "
+        "2024), ({}, 3, '1e-45', '5e-324', b'1', NULL, NULL, 1999), ({}, 4, '3.4028234663852886e38', "
+        "'1.7976931348623157e308', b'0', 9223372036854775808, 2000, 1970), ({}, 5, NULL, '2.2250738585072014e-308', "
+        "b'1', 53, 1955, 2069), ({}, 6, 0.1, 0.1, b'1', 9, 1, 70)";
+    OnSource("INSERT INTO legacy.orders (id, uid, f, d, one, bits, y, z) VALUES " +
+             fmt::format(fmt::runtime(kRows), first, first + 1, first + 2, first + 3, first + 4, first + 5));
+  };
+  insert(1);
+  const auto lax = SourceSession();
+  live::SqlOn(*lax, "SET sql_mode = ''");
+  live::SqlOn(
+      *lax,
+      "INSERT INTO legacy.orders (id, uid, f, d, one, bits, y, z) VALUES (100, 7, 1e39, '-2e308', 5, '123456789', "
+      "1800, 3000), (101, 8, 'x', '1e-400', 1, 1, 'x', 99)");
+  auto run = Run();
+  ASSERT_TRUE(run.ok()) << run.status().message();
+  ExpectSame(8);
+  insert(200);
+  OnSource("UPDATE legacy.orders SET d = -d, f = -f, uid = uid * 7919, one = b'0', bits = bits ^ 5 WHERE id < 200");
+  run = Run();
+  ASSERT_TRUE(run.ok()) << run.status().message();
+  EXPECT_EQ(run->dead_letters, 0u);
+  ExpectSame(14);
+  const bool has_minus_zero = GetParam() == mysql::Flavour::kMySql;  // MariaDB stores 0
+  OnShardOf(200, fmt::format("UPDATE orders SET d = {} WHERE id = 200", has_minus_zero ? "0" : "'5e-324'"));
+  OnShardOf(201, "UPDATE orders SET d = 9007199254740994, f = 16777214 WHERE id = 201");
+  OnShardOf(202, "UPDATE orders SET d = '1e-323', one = b'0' WHERE id = 202");
+  OnShardOf(203, "UPDATE orders SET bits = 9223372036854775809, y = 0 WHERE id = 203");
+  EXPECT_THAT(Findings(), ElementsAre("differs d", "differs f,d", "differs d,one", "differs bits,y"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Servers, TargetTest, ::testing::Values(mysql::Flavour::kMariaDb, mysql::Flavour::kMySql),
                          FlavourParamName);
 

@@ -55,9 +55,10 @@ TEST(OwnerPartTest, OneColumn) {
   EXPECT_TRUE(HasKeyRanges(*mapper));
   EXPECT_EQ(SourcePartSql(*mapper, OwnerPart()), "1");
   EXPECT_EQ(SourcePartSql(*mapper, Between(Signed(-7), Signed(42))), "(`k1` > -7) AND (`k1` <= 42)");
-  EXPECT_EQ(ShardPartSql(OwnerPart()), "1");
-  EXPECT_EQ(ShardPartSql(Between(Bytes(7), Bytes(42))),
-            "(`owner_key` > 0x0000000000000007) AND (`owner_key` <= 0x000000000000002a)");
+  EXPECT_EQ(ShardPartSql(mapper->owners(), OwnerPart()), "`owner_origin` = 4 AND `owner_table` = 5");
+  EXPECT_EQ(ShardPartSql(mapper->owners(), Between(Bytes(7), Bytes(42))),
+            "`owner_origin` = 4 AND `owner_table` = 5 AND `owner_key` > 0x0000000000000007 AND `owner_key` <= "
+            "0x000000000000002a");
 }
 
 TEST(OwnerPartTest, SeveralColumnsAreComparedOneByOne) {
@@ -71,7 +72,8 @@ TEST(OwnerPartTest, SeveralColumnsAreComparedOneByOne) {
 TEST(OwnerPartTest, TextKeysHaveSlicesAndNoRanges) {
   const auto mapper = Mapper({{ColumnType::kInt, true}, {ColumnType::kVarchar, false}});
   EXPECT_FALSE(HasKeyRanges(*mapper));
-  EXPECT_EQ(ShardPartSql({"", std::nullopt, 8, {2, 5}}), "(CRC32(`owner_key`) % 8 IN (2, 5))");
+  EXPECT_EQ(ShardPartSql(mapper->owners(), {"", std::nullopt, 8, {2, 5}}),
+            "`owner_origin` = 4 AND `owner_table` = 5 AND CRC32(`owner_key`) % 8 IN (2, 5)");
   EXPECT_THAT(SourcePartSql(*mapper, {"", std::nullopt, 8, {2, 5}}), testing::EndsWith("% 8 IN (2, 5))"));
 }
 
