@@ -87,9 +87,9 @@ Status TableMapper::Impl::CheckNumbers() const {
 }
 
 Status TableMapper::Impl::CompileKey() {
-  auto columns_of_key = OwnerKeyColumns(context.schema, config.key);
-  if (!columns_of_key.ok()) return Error("key", columns_of_key.status().message());
-  key = std::move(columns_of_key).value();
+  auto found = OwnerKeyColumns(context.schema, config.key);
+  if (!found.ok()) return Error("key", found.status().message());
+  key = std::move(found).value();
   return base::Ok();
 }
 
@@ -217,7 +217,7 @@ void TableMapper::Impl::WriteSql() {
   SqlContext writer{&context.schema, context.flavour, &charsets};
   const store::TargetTable& target = Target();
   sql.columns.resize(target.columns.size());
-  sql.pieces.resize(target.columns.size());
+  sql.pieces.resize(sql.columns.size());
   for (const Column& column : columns) {
     sql.columns[column.target] = column.expression.Sql(writer);
     sql.pieces[column.target] = column.expression.Pieces(writer);
@@ -226,31 +226,25 @@ void TableMapper::Impl::WriteSql() {
   const auto column_or = [&](std::size_t index, std::uint32_t otherwise) {
     return index == store::TargetTable::kNone ? std::to_string(otherwise) : sql.columns[index];
   };
-  const store::BucketRules& rules = *context.rules;
   sql.columns[target.bucket] = "NULL";
-  if (rules.has_sql()) {
-    const std::vector<std::string>& account = sql.pieces[target.account_key];
-    sql.columns[target.bucket] =
-        rules
-            .Sql(column_or(target.account_type, target.account_type_fixed),
-                 account.size() == 1 ? account[0] : sql.columns[target.account_key], column_or(target.biz_tag, 0))
-            .value();
+  if (context.rules->has_sql()) {
+    const std::vector<std::string>& pieces = sql.pieces[target.account_key];
+    const std::string& account = pieces.size() == 1 ? pieces[0] : sql.columns[target.account_key];
+    const std::string type = column_or(target.account_type, target.account_type_fixed);
+    sql.columns[target.bucket] = context.rules->Sql(type, account, column_or(target.biz_tag, 0)).value();
   }
-  sql.columns[target.owner_origin] = origin_text;
-  sql.columns[target.owner_table] = ordinal_text;
-  sql.columns[target.owner_key] = sql.owner_key;
-  for (const std::size_t own : {target.bucket, target.owner_origin, target.owner_table, target.owner_key}) {
-    sql.pieces[own] = {sql.columns[own]};
-  }
+  sql.pieces[target.bucket] = {sql.columns[target.bucket]};
+  const auto put = [&](std::size_t own, const std::string& text) { sql.pieces[own] = {sql.columns[own] = text}; };
+  put(target.owner_origin, origin_text);
+  put(target.owner_table, ordinal_text);
+  put(target.owner_key, sql.owner_key);
   sql.where = where == nullptr ? "1" : ToSql(writer, *where);
   sql.order_by = OwnerKeyOrder(context.schema, key);
 }
 
 Status TableMapper::Impl::FindOwners() {
-  if (Target().key.empty()) {
-    owners = OwnerColumnsSql(Target(), config.origin, context.table_ordinal);
-    return base::Ok();
-  }
+  owners = OwnerColumnsSql(Target(), config.origin, context.table_ordinal);
+  if (Target().key.empty()) return base::Ok();
   KeyOwnerParts parts{config, context, key, charsets, readers, {}};
   parts.expressions.resize(Target().columns.size());
   for (const Column& column : columns) parts.expressions[column.target] = &column.expression;
@@ -265,10 +259,10 @@ void TableMapper::Impl::ComputeConstants() {
   row.SetConstant(Target().owner_table, Val::Bytes(ordinal_text));
   StringPool pool;
   Evaluator evaluator({}, {}, pool, context.flavour == mysql::Flavour::kMariaDb);
+  const char* reason = "";
+  bool replaced = false;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const Column& column = columns[i];
-    const char* reason = "";
-    bool replaced = false;
     Val value;
     if (!column.expression.IsConstant() || !column.expression.Eval(evaluator, pool, &value, &reason, &replaced) ||
         replaced || evaluator.TakeLossy()) {

@@ -335,7 +335,8 @@ std::string TargetExpression::Sql(const SqlContext& context) const {
 std::vector<std::string> TargetExpression::Pieces(const SqlContext& context) const {
   if (replacement_ != nullptr) return {"CAST(" + Sql(context) + " AS BINARY)"};
   if (expr_->type.kind == Kind::kNull) return {"NULL"};
-  if (target_->kind == TargetKind::kDateTime && expr_->type.fraction > target_->fraction) return {OwnSql(context)};
+  const bool is_cut = target_->kind == TargetKind::kDateTime && expr_->type.fraction > target_->fraction;
+  if (is_cut || target_->kind == TargetKind::kYear) return {OwnSql(context)};
   return BytePieces(context, *expr_);
 }
 

@@ -12,7 +12,7 @@ using mysql::Value;
 using ::testing::Contains;
 
 std::unique_ptr<TableMapper> CompileMapping(const MappingConfig& config, const mysql::TableSchema& schema) {
-  auto mapper = TableMapper::CompileMapping(config, {schema, mysql::Flavour::kMySql, 9, testing::DefaultRules()});
+  auto mapper = TableMapper::Compile(config, {schema, mysql::Flavour::kMySql, 9, testing::DefaultRules()});
   EXPECT_TRUE(mapper.ok()) << mapper.status().message();
   return mapper.ok() ? std::move(mapper).value() : nullptr;
 }
