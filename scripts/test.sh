@@ -114,7 +114,7 @@ lane_default() {
   local reports="$top/build/test-reports" seed=1 pairing kind
   for pairing in "${pairings[@]}"; do
     say "test.sh: rehearsal $pairing, seed $seed"
-    rehearsal "$seed" "$pairing" 20000 default clean "$reports/${pairing/:/-}-$seed" || true
+    rehearsal "$seed" "$pairing" 12000 default clean "$reports/${pairing/:/-}-$seed" || true
     note rehearsal "$(tr '\t' ' ' <<<"$line") (seed pairing rows changes kills differences seconds)"
     seed=$((seed + 1))
   done
